@@ -1,0 +1,78 @@
+//! Runs the REST scenarios of `tests/rest` against a worker: `rest-scenarios --worker java|milena [filter]`.
+//!
+//! Starts one worker per set of worker properties, on the broker that `MILENA_TEST_BOOTSTRAP` names or on one of its own, prints one line per
+//! scenario and, at the end, `N passed, N failed`. Exit code 1 when one failed.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use futures_util::StreamExt;
+use indexmap::IndexMap;
+use milena_testkit::kafka::Broker;
+use milena_testkit::rest_scenario::{self, Outcome, Scenario, Target};
+use milena_testkit::worker::{Kind, Standalone};
+use milena_testkit::{port, reference};
+
+/// Scenarios that talk to one worker at the same time: enough to hide their waiting, few enough for a Java worker on two cores.
+const AT_ONCE: usize = 6;
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let (kind, filter) = arguments()?;
+    let root = reference::project_root().join("tests/rest");
+    let scenarios = rest_scenario::find(&root, &filter)?;
+    if scenarios.is_empty() {
+        bail!("no scenario below {} has '{filter}' in its name", root.display());
+    }
+    let mut groups: IndexMap<String, Vec<&Scenario>> = IndexMap::new();
+    for scenario in &scenarios {
+        groups.entry(serde_json::to_string(&scenario.worker)?).or_default().push(scenario);
+    }
+    let broker = Broker::find_or_start()?;
+    let (mut passed, mut failed) = (0, 0);
+    for group in groups.values() {
+        for outcome in run_group(kind, group, broker.bootstrap()).await? {
+            if outcome.failure.is_some() { failed += 1 } else { passed += 1 }
+        }
+    }
+    println!("rest scenarios against {kind:?}: {passed} passed, {failed} failed");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn arguments() -> Result<(Kind, String)> {
+    let (mut kind, mut filter) = (Kind::Milena, String::new());
+    let mut given = std::env::args().skip(1);
+    while let Some(argument) = given.next() {
+        match argument.as_str() {
+            "--worker" => kind = given.next().context("--worker needs java or milena")?.parse()?,
+            other if other.starts_with('-') => {
+                bail!("unknown option {other}; usage: rest-scenarios --worker java|milena [filter]")
+            }
+            other => other.clone_into(&mut filter),
+        }
+    }
+    Ok((kind, filter))
+}
+
+async fn run_group(kind: Kind, group: &[&Scenario], bootstrap: &str) -> Result<Vec<Outcome>> {
+    let admin_port = port::free()?;
+    let mut worker = Standalone::new(kind, bootstrap);
+    for (key, value) in group.first().map(|scenario| &scenario.worker).into_iter().flatten() {
+        worker = worker.with(key, &value.replace("{{admin_port}}", &admin_port.to_string()));
+    }
+    let worker = worker.start().await?;
+    let target = Target { url: worker.url().to_owned(), bootstrap: bootstrap.to_owned(), admin_port };
+    let mut running = futures_util::stream::iter(group.iter().map(|scenario| rest_scenario::run(scenario, &target)))
+        .buffered(AT_ONCE);
+    let mut outcomes = Vec::new();
+    while let Some(outcome) = running.next().await {
+        match &outcome.failure {
+            None => println!("ok     {} ({} ms)", outcome.name, outcome.took.as_millis()),
+            Some(text) => {
+                println!("FAILED {} ({} ms)\n  {}", outcome.name, outcome.took.as_millis(), text.replace('\n', "\n  "))
+            }
+        }
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
