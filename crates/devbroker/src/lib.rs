@@ -1,1 +1,41 @@
-//! milena-devbroker
+//! The embedded development broker: one node that speaks the Kafka protocol from memory, or from a data folder.
+//!
+//! It is what `milena dev` runs and what hermetic tests talk to. It is for development, not for production: there is one node, nothing
+//! is replicated, and there is no authentication (see [`BANNER`]).
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), milena_devbroker::Error> {
+//! use milena_devbroker::{DevBroker, DevBrokerConfig};
+//!
+//! let broker = DevBroker::start(DevBrokerConfig::default()).await?;
+//! println!("bootstrap.servers={}", broker.bootstrap());
+//! broker.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Map: [`server`](mod@crate) reads frames and keeps the order of one connection; `api` has one file per API; `log` stores batches;
+//! `group` is the classic group coordinator; `journal` keeps topics, configs and group offsets in the data folder; `faults` makes
+//! requests fail on demand.
+//!
+//! Not there yet: transactions, log compaction (topics with `cleanup.policy=compact` keep everything), the new group protocol,
+//! recompression (`compression.type` other than `producer`), several simulated nodes, SASL and TLS.
+
+mod api;
+mod broker;
+mod config;
+mod error;
+mod faults;
+mod group;
+mod journal;
+mod log;
+mod server;
+mod spawn;
+mod sync;
+mod topic_configs;
+mod topics;
+
+pub use broker::{BANNER, DevBroker};
+pub use config::DevBrokerConfig;
+pub use error::{Error, Result};
+pub use faults::{Api, Fault, FaultAction, Faults};

@@ -1,0 +1,328 @@
+//! Fetch: stored batches go out as they are, as slices of the log; a fetch that finds too little is parked.
+//!
+//! The answer is written by hand because the message definitions would copy the records into the frame.
+
+use super::fetch_session::{Key, Session, Wanted};
+use super::wire::{self, Reply};
+use super::{Context, wire::encode};
+use crate::log::{Partition, ReadError};
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::{FetchRequest, FetchResponse};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Largest answer, whatever the client allows: frames have a 32-bit length.
+const MOST_BYTES: usize = 1 << 30;
+/// Smaller batches are copied into the frame instead of becoming a slice of their own.
+const COPIED: usize = 2048;
+
+/// What a partition gives to one answer.
+struct Part {
+    key: Key,
+    error: i16,
+    high_watermark: i64,
+    log_start: i64,
+    records: Vec<Bytes>,
+    bytes: usize,
+}
+
+pub(super) async fn handle(cx: &Context<'_>, correlation: i32, request: FetchRequest) -> wire::Result<Reply> {
+    let refuse = |code: i16| encode(correlation, cx.version, &FetchResponse::default().with_error_code(code));
+    if cx.fault != 0 {
+        return refuse(cx.fault);
+    }
+    let mut session = match cx.shared.sessions.begin(&request) {
+        Ok(session) => session,
+        Err(error) => return refuse(error.code()),
+    };
+    let parts = Box::pin(read_or_wait(cx, &request, &session)).await;
+    let reply = write(cx.version, correlation, &session, &parts);
+    finish(&mut session, &parts);
+    cx.shared.sessions.end(session);
+    reply
+}
+
+async fn read_or_wait(cx: &Context<'_>, request: &FetchRequest, session: &Session) -> Vec<Part> {
+    let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(MOST_BYTES);
+    let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes.max(1));
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let logs = resolve(cx, session);
+    let enough = |parts: &[Part]| {
+        parts.iter().map(|part| part.bytes).sum::<usize>() >= min_bytes || parts.iter().any(|part| part.error != 0)
+    };
+    let mut parts = read(session, &logs, max_bytes);
+    if wait.is_zero() || logs.is_empty() || enough(&parts) {
+        return parts;
+    }
+    let deadline = Instant::now() + wait;
+    loop {
+        // Waiting is announced before reading again: what is appended in between leaves a permit.
+        for log in logs.iter().flatten() {
+            log.wait(&cx.connection.wake);
+        }
+        parts = read(session, &logs, max_bytes);
+        if enough(&parts) || tokio::time::timeout_at(deadline, cx.connection.wake.notified()).await.is_err() {
+            return parts;
+        }
+    }
+}
+
+type Log = Result<Arc<Partition>, ()>;
+
+/// The logs of the session's partitions, in its order.
+fn resolve(cx: &Context<'_>, session: &Session) -> Vec<Log> {
+    let by_id = cx.version >= 13;
+    let mut topics = HashMap::new();
+    session
+        .partitions
+        .keys()
+        .map(|key| {
+            let topic = topics.entry((&key.name, key.id)).or_insert_with(|| {
+                if by_id { cx.shared.topics.by_id(&key.id) } else { cx.shared.topics.by_name(&key.name) }
+            });
+            topic.as_ref().and_then(|topic| topic.partition(key.partition)).ok_or(())
+        })
+        .collect()
+}
+
+fn read(session: &Session, logs: &[Log], max_bytes: usize) -> Vec<Part> {
+    let mut left = max_bytes;
+    let mut empty = true;
+    let mut parts = Vec::with_capacity(logs.len());
+    for ((key, wanted), log) in session.partitions.iter().zip(logs) {
+        let part = read_one(key, wanted, log, left, empty);
+        empty &= part.bytes == 0;
+        left = left.saturating_sub(part.bytes);
+        parts.push(part);
+    }
+    parts
+}
+
+fn read_one(key: &Key, wanted: &Wanted, log: &Log, left: usize, at_least_one: bool) -> Part {
+    let mut part =
+        Part { key: key.clone(), error: 0, high_watermark: -1, log_start: -1, records: Vec::new(), bytes: 0 };
+    let missing = if key.id.is_nil() { ResponseError::UnknownTopicOrPartition } else { ResponseError::UnknownTopicId };
+    let failed = |mut part: Part, error: ResponseError| {
+        part.error = error.code();
+        part
+    };
+    let Ok(log) = log else { return failed(part, missing) };
+    if wanted.leader_epoch > 0 {
+        return failed(part, ResponseError::UnknownLeaderEpoch);
+    }
+    let limit = usize::try_from(wanted.max_bytes).unwrap_or(0).min(left);
+    match log.read(wanted.offset, limit, at_least_one, &mut part.records) {
+        Ok(slice) => {
+            part.bytes = slice.bytes;
+            part.high_watermark = slice.high_watermark;
+            part.log_start = slice.log_start;
+            part
+        }
+        Err(ReadError::OutOfRange) => failed(part, ResponseError::OffsetOutOfRange),
+        Err(ReadError::Deleted) => failed(part, missing),
+        Err(ReadError::Storage) => failed(part, ResponseError::KafkaStorageError),
+    }
+}
+
+/// Whether the partition is in an incremental answer.
+fn is_told(session: &Session, part: &Part) -> bool {
+    !session.incremental
+        || part.bytes > 0
+        || part.error != 0
+        || session.partitions.get(&part.key).is_none_or(|wanted| wanted.told != (part.high_watermark, part.log_start))
+}
+
+fn finish(session: &mut Session, parts: &[Part]) {
+    if session.id == 0 {
+        return;
+    }
+    let mut served = Vec::new();
+    for part in parts {
+        if let Some(wanted) = session.partitions.get_mut(&part.key) {
+            // After an error the partition is told again, whatever comes.
+            wanted.told = if part.error == 0 { (part.high_watermark, part.log_start) } else { (-1, -1) };
+        }
+        if part.bytes > 0 {
+            served.push(part.key.clone());
+        }
+    }
+    session.rotate(&served);
+}
+
+fn write(version: i16, correlation: i32, session: &Session, parts: &[Part]) -> wire::Result<Reply> {
+    let flexible = version >= 12;
+    let mut topics: Vec<(&Key, Vec<&Part>)> = Vec::new();
+    for part in parts.iter().filter(|part| is_told(session, part)) {
+        match topics.last_mut() {
+            Some((key, parts)) if key.name == part.key.name && key.id == part.key.id => parts.push(part),
+            _ => topics.push((&part.key, vec![part])),
+        }
+    }
+    let mut frame = Frame::default();
+    frame.head.put_i32(0);
+    frame.head.put_i32(correlation);
+    frame.tags(flexible);
+    frame.head.put_i32(0); // throttle time
+    if version >= 7 {
+        frame.head.put_i16(0);
+        frame.head.put_i32(session.id);
+    }
+    frame.length(flexible, topics.len());
+    for (key, parts) in topics {
+        if version >= 13 {
+            frame.head.put_slice(key.id.as_bytes());
+        } else {
+            frame.name(flexible, &key.name);
+        }
+        frame.length(flexible, parts.len());
+        for part in parts {
+            frame.partition(version, part);
+        }
+        frame.tags(flexible);
+    }
+    frame.tags(flexible);
+    frame.finish()
+}
+
+/// A frame in the making: bytes of its own between slices of the log.
+#[derive(Default)]
+struct Frame {
+    done: Vec<Bytes>,
+    head: BytesMut,
+}
+
+impl Frame {
+    fn partition(&mut self, version: i16, part: &Part) {
+        let flexible = version >= 12;
+        self.head.put_i32(part.key.partition);
+        self.head.put_i16(part.error);
+        self.head.put_i64(part.high_watermark);
+        self.head.put_i64(part.high_watermark); // last stable offset
+        if version >= 5 {
+            self.head.put_i64(part.log_start);
+        }
+        // No aborted transactions: null, which in the compact form is 0.
+        if flexible {
+            self.head.put_u8(0);
+        } else {
+            self.head.put_i32(-1);
+        }
+        if version >= 11 {
+            self.head.put_i32(-1); // preferred read replica
+        }
+        if flexible {
+            self.varint(part.bytes + 1);
+        } else {
+            self.head.put_i32(i32::try_from(part.bytes).unwrap_or(i32::MAX));
+        }
+        for records in &part.records {
+            if records.len() <= COPIED {
+                self.head.put_slice(records);
+            } else {
+                self.done.push(self.head.split().freeze());
+                self.done.push(records.clone());
+            }
+        }
+        self.tags(flexible);
+    }
+
+    fn tags(&mut self, flexible: bool) {
+        if flexible {
+            self.head.put_u8(0);
+        }
+    }
+
+    fn length(&mut self, flexible: bool, length: usize) {
+        if flexible {
+            self.varint(length + 1);
+        } else {
+            self.head.put_i32(i32::try_from(length).unwrap_or(i32::MAX));
+        }
+    }
+
+    fn name(&mut self, flexible: bool, name: &str) {
+        if flexible {
+            self.varint(name.len() + 1);
+        } else {
+            self.head.put_i16(i16::try_from(name.len()).unwrap_or(i16::MAX));
+        }
+        self.head.put_slice(name.as_bytes());
+    }
+
+    fn varint(&mut self, mut value: usize) {
+        while value >= 0x80 {
+            self.head.put_u8((value & 0x7f) as u8 | 0x80);
+            value >>= 7;
+        }
+        self.head.put_u8(value as u8);
+    }
+
+    fn finish(mut self) -> wire::Result<Reply> {
+        let total: usize = self.done.iter().map(Bytes::len).sum::<usize>() + self.head.len();
+        let length = i32::try_from(total - 4)?.to_be_bytes();
+        if self.done.is_empty() {
+            if let Some(prefix) = self.head.get_mut(..4) {
+                prefix.copy_from_slice(&length);
+            }
+            return Ok(Reply::Frame(self.head));
+        }
+        self.done.push(self.head.freeze());
+        if let Some(first) = self.done.first_mut() {
+            let mut bytes = BytesMut::from(std::mem::take(first));
+            if let Some(prefix) = bytes.get_mut(..4) {
+                prefix.copy_from_slice(&length);
+            }
+            *first = bytes.freeze();
+        }
+        Ok(Reply::Parts(self.done))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Buf;
+    use kafka_protocol::messages::ResponseHeader;
+    use kafka_protocol::protocol::{Decodable, HeaderVersion};
+    use uuid::Uuid;
+
+    #[test]
+    fn the_answer_written_by_hand_reads_as_the_message_definitions_say() {
+        for version in 4..=18 {
+            let id = if version >= 13 { Uuid::from_u128(9) } else { Uuid::nil() };
+            let name = if version >= 13 { String::new() } else { "topic".to_owned() };
+            let key = |partition| Key { name: name.clone(), id, partition };
+            let part = |partition, records: Vec<Bytes>| Part {
+                key: key(partition),
+                error: 0,
+                high_watermark: 77,
+                log_start: 5,
+                bytes: records.iter().map(Bytes::len).sum(),
+                records,
+            };
+            let large = Bytes::from(vec![7_u8; COPIED * 3]);
+            let parts = [part(0, vec![Bytes::from_static(b"small"), large.clone()]), part(300, vec![])];
+            let session = Session { id: 4, ..Session::default() };
+            let Ok(reply) = write(version, 42, &session, &parts) else { panic!("not written") };
+            let mut bytes = match reply {
+                Reply::Parts(parts) => Bytes::from(parts.concat()),
+                _ => panic!("expected slices"),
+            };
+            assert_eq!(bytes.get_i32() as usize, bytes.len());
+            let header = ResponseHeader::decode(&mut bytes, FetchResponse::header_version(version)).unwrap();
+            assert_eq!(header.correlation_id, 42);
+            let response = FetchResponse::decode(&mut bytes, version).unwrap();
+            assert!(bytes.is_empty(), "version {version}");
+            let topic = &response.responses[0];
+            assert_eq!((topic.topic.to_string(), topic.topic_id), (name.clone(), id));
+            let partition = &topic.partitions[0];
+            assert_eq!((partition.high_watermark, partition.last_stable_offset), (77, 77));
+            assert_eq!(partition.records.as_ref().unwrap().len(), 5 + large.len());
+            assert_eq!(topic.partitions[1].partition_index, 300);
+            assert_eq!(response.session_id, if version >= 7 { 4 } else { 0 });
+        }
+    }
+}

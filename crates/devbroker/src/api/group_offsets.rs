@@ -1,0 +1,182 @@
+//! OffsetCommit, OffsetFetch, OffsetDelete.
+
+use super::Context;
+use super::wire::{text, topic_name};
+use crate::group::CommitBy;
+use crate::journal::Committed;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use kafka_protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
+    OffsetFetchResponseTopics,
+};
+use kafka_protocol::messages::{
+    GroupId, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest,
+    OffsetFetchResponse,
+};
+use std::collections::BTreeMap;
+
+/// Kafka's `offset.metadata.max.bytes`.
+const LONGEST_METADATA: usize = 4096;
+
+pub(super) fn commit(cx: &Context<'_>, request: OffsetCommitRequest) -> OffsetCommitResponse {
+    let mut accepted = Vec::new();
+    let mut topics = Vec::new();
+    for topic in &request.topics {
+        let found = cx.shared.topics.by_name(&topic.name);
+        let mut partitions = Vec::new();
+        for wanted in &topic.partitions {
+            let index = wanted.partition_index;
+            let metadata = wanted.committed_metadata.as_deref().unwrap_or("");
+            let error = if cx.fault != 0 {
+                cx.fault
+            } else if found.as_ref().and_then(|topic| topic.partition(index)).is_none() {
+                ResponseError::UnknownTopicOrPartition.code()
+            } else if metadata.len() > LONGEST_METADATA {
+                ResponseError::OffsetMetadataTooLarge.code()
+            } else {
+                let committed = Committed {
+                    offset: wanted.committed_offset,
+                    leader_epoch: wanted.committed_leader_epoch,
+                    metadata: metadata.to_owned(),
+                };
+                accepted.push(((topic.name.to_string(), index), committed));
+                0
+            };
+            partitions
+                .push(OffsetCommitResponsePartition::default().with_partition_index(index).with_error_code(error));
+        }
+        topics.push(OffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions));
+    }
+    if cx.fault == 0 {
+        let by = CommitBy {
+            member_id: &request.member_id,
+            instance_id: request.group_instance_id.as_deref(),
+            generation: request.generation_id_or_member_epoch,
+            knows_missing_groups: cx.version >= 9,
+        };
+        if let Err(error) = cx.shared.groups.commit(&request.group_id, by, accepted) {
+            // A refused member is told so for every partition, whatever else is wrong with it.
+            let partitions = topics.iter_mut().flat_map(|topic| topic.partitions.iter_mut());
+            partitions.for_each(|partition| partition.error_code = error.code());
+        }
+    }
+    OffsetCommitResponse::default().with_topics(topics)
+}
+
+type Found = BTreeMap<String, Vec<(i32, Committed)>>;
+
+fn nothing() -> Committed {
+    Committed { offset: -1, leader_epoch: -1, metadata: String::new() }
+}
+
+/// Offsets of the topics asked for, or all that the group has.
+fn look_up(cx: &Context<'_>, group: &str, topics: Option<Vec<(String, Vec<i32>)>>) -> Found {
+    let known = cx.shared.groups.with(group, |group| group.offsets.clone()).unwrap_or_default();
+    let mut found = Found::new();
+    match topics {
+        Some(topics) => {
+            for (topic, partitions) in topics {
+                let entries = partitions.into_iter().map(|partition| {
+                    let committed = known.get(&(topic.clone(), partition)).cloned();
+                    (partition, committed.unwrap_or_else(nothing))
+                });
+                let entries: Vec<_> = entries.collect();
+                found.entry(topic).or_default().extend(entries);
+            }
+        }
+        None => {
+            for ((topic, partition), committed) in known {
+                found.entry(topic).or_default().push((partition, committed));
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn fetch(cx: &Context<'_>, request: OffsetFetchRequest) -> OffsetFetchResponse {
+    if cx.version >= 8 {
+        let groups = request
+            .groups
+            .into_iter()
+            .map(|group| {
+                let topics = group.topics.map(|topics| {
+                    topics.into_iter().map(|topic| (topic.name.to_string(), topic.partition_indexes)).collect()
+                });
+                let answer = OffsetFetchResponseGroup::default().with_group_id(group.group_id.clone());
+                if cx.fault != 0 {
+                    return answer.with_error_code(cx.fault);
+                }
+                answer.with_topics(look_up(cx, &group.group_id, topics).into_iter().map(topic_of_group).collect())
+            })
+            .collect();
+        return OffsetFetchResponse::default().with_groups(groups);
+    }
+    if cx.fault != 0 {
+        return OffsetFetchResponse::default().with_error_code(cx.fault);
+    }
+    let topics = request
+        .topics
+        .map(|topics| topics.into_iter().map(|topic| (topic.name.to_string(), topic.partition_indexes)).collect());
+    let found = look_up(cx, &request.group_id, topics);
+    OffsetFetchResponse::default().with_topics(found.into_iter().map(topic_alone).collect())
+}
+
+fn topic_of_group((name, partitions): (String, Vec<(i32, Committed)>)) -> OffsetFetchResponseTopics {
+    let partitions = partitions
+        .into_iter()
+        .map(|(index, committed)| {
+            OffsetFetchResponsePartitions::default()
+                .with_partition_index(index)
+                .with_committed_offset(committed.offset)
+                .with_committed_leader_epoch(committed.leader_epoch)
+                .with_metadata(Some(text(committed.metadata)))
+        })
+        .collect();
+    OffsetFetchResponseTopics::default().with_name(topic_name(&name)).with_partitions(partitions)
+}
+
+fn topic_alone((name, partitions): (String, Vec<(i32, Committed)>)) -> OffsetFetchResponseTopic {
+    let partitions = partitions
+        .into_iter()
+        .map(|(index, committed)| {
+            OffsetFetchResponsePartition::default()
+                .with_partition_index(index)
+                .with_committed_offset(committed.offset)
+                .with_committed_leader_epoch(committed.leader_epoch)
+                .with_metadata(Some(text(committed.metadata)))
+        })
+        .collect();
+    OffsetFetchResponseTopic::default().with_name(topic_name(&name)).with_partitions(partitions)
+}
+
+pub(super) fn delete(cx: &Context<'_>, request: OffsetDeleteRequest) -> OffsetDeleteResponse {
+    let GroupId(group) = &request.group_id;
+    let wanted: Vec<(String, i32)> = request
+        .topics
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(|one| (topic.name.to_string(), one.partition_index)))
+        .collect();
+    let results = match cx.shared.groups.delete_offsets(group, &wanted) {
+        Ok(results) => results,
+        Err(error) => return OffsetDeleteResponse::default().with_error_code(error.code()),
+    };
+    let mut topics: Vec<OffsetDeleteResponseTopic> = Vec::new();
+    for ((name, index), result) in wanted.into_iter().zip(results) {
+        let exists = cx.shared.topics.by_name(&name).and_then(|topic| topic.partition(index)).is_some();
+        let code = match result {
+            Ok(()) if !exists => ResponseError::UnknownTopicOrPartition.code(),
+            Ok(()) => 0,
+            Err(error) => error.code(),
+        };
+        let partition = OffsetDeleteResponsePartition::default().with_partition_index(index).with_error_code(code);
+        match topics.last_mut().filter(|topic| topic.name.as_str() == name) {
+            Some(topic) => topic.partitions.push(partition),
+            None => topics.push(
+                OffsetDeleteResponseTopic::default().with_name(topic_name(&name)).with_partitions(vec![partition]),
+            ),
+        }
+    }
+    OffsetDeleteResponse::default().with_topics(topics)
+}

@@ -1,0 +1,85 @@
+//! Produce: batches are checked, placed and stored as they were sent.
+
+use super::wire::{self, Reply, text};
+use super::{Context, wire::encode};
+use crate::log::Appended;
+use crate::topics::Topic;
+use bytes::Bytes;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::produce_request::TopicProduceData;
+use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
+use std::sync::Arc;
+
+pub(super) fn handle(cx: &Context<'_>, correlation: i32, request: ProduceRequest) -> wire::Result<Reply> {
+    let refused = if cx.fault != 0 {
+        cx.fault
+    } else if !matches!(request.acks, -1..=1) {
+        ResponseError::InvalidRequiredAcks.code()
+    } else if request.transactional_id.is_some() {
+        ResponseError::TransactionalIdAuthorizationFailed.code()
+    } else {
+        0
+    };
+    let mut response = ProduceResponse::default();
+    let mut failed = false;
+    for data in request.topic_data {
+        let answered = topic(cx, data, request.acks, refused);
+        failed |= answered.partition_responses.iter().any(|partition| partition.error_code != 0);
+        response.responses.push(answered);
+    }
+    match request.acks {
+        // Without an answer, closing the connection is the only way to say that something went wrong.
+        0 if failed => Ok(Reply::Close("a produce request with acks=0 failed")),
+        0 => Ok(Reply::Nothing),
+        _ => encode(correlation, cx.version, &response),
+    }
+}
+
+fn topic(cx: &Context<'_>, data: TopicProduceData, acks: i16, refused: i16) -> TopicProduceResponse {
+    let by_id = cx.version >= 13;
+    let (topic, missing) = if by_id {
+        (cx.shared.topics.by_id(&data.topic_id), ResponseError::UnknownTopicId)
+    } else {
+        (cx.shared.topics.by_name(&data.name), ResponseError::UnknownTopicOrPartition)
+    };
+    let mut response = TopicProduceResponse::default().with_name(data.name).with_topic_id(data.topic_id);
+    for partition in data.partition_data {
+        let answer = PartitionProduceResponse::default().with_index(partition.index);
+        let appended = if refused != 0 {
+            let error = ResponseError::try_from_code(refused).unwrap_or(ResponseError::UnknownServerError);
+            Err((error, "the request was refused as a whole"))
+        } else {
+            append(topic.as_ref(), missing, partition.index, partition.records, acks)
+        };
+        response.partition_responses.push(match appended {
+            Ok(appended) => answer
+                .with_base_offset(appended.base_offset)
+                .with_log_append_time_ms(appended.log_append_time)
+                .with_log_start_offset(appended.log_start),
+            Err((error, message)) => answer
+                .with_error_code(error.code())
+                .with_base_offset(-1)
+                .with_log_append_time_ms(-1)
+                .with_log_start_offset(-1)
+                .with_error_message(Some(text(message))),
+        });
+    }
+    response
+}
+
+fn append(
+    topic: Option<&Arc<Topic>>,
+    missing: ResponseError,
+    index: i32,
+    records: Option<Bytes>,
+    acks: i16,
+) -> Result<Appended, (ResponseError, &'static str)> {
+    let topic = topic.ok_or((missing, "there is no such topic"))?;
+    let partition =
+        topic.partition(index).ok_or((ResponseError::UnknownTopicOrPartition, "there is no such partition"))?;
+    match records {
+        Some(records) if !records.is_empty() => partition.append(&records, acks),
+        _ => Err((ResponseError::InvalidRecord, "a produce request has exactly one record batch per partition")),
+    }
+}

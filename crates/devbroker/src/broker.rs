@@ -1,0 +1,337 @@
+//! The broker as a whole: start, stop, and what all requests share.
+
+use crate::config::DevBrokerConfig;
+use crate::error::{Error, Result};
+use crate::faults::Faults;
+use crate::group::Groups;
+use crate::journal::{Committed, Entry, Journal};
+use crate::log::Partition;
+use crate::spawn::spawn;
+use crate::sync::{lock, now_ms, stopped};
+use crate::topic_configs::Configs;
+use crate::topics::{KeptTopic, Topics};
+use crate::{api, server};
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::info;
+use uuid::Uuid;
+
+/// What a user is told when the broker starts.
+pub const BANNER: &str = "Development broker: for trying things out and for tests, not for production. \
+One node, no replication, no authentication, no transactions; without a data folder everything is in memory and gone at the end.";
+
+/// Id of the only node.
+pub(crate) const NODE_ID: i32 = 1;
+
+const SYNC_INTERVAL: Duration = Duration::from_secs(5);
+const RETENTION_INTERVAL: Duration = Duration::from_secs(300);
+const PRODUCER_ID_BLOCK: i64 = 1000;
+const CLEAN_MARKER: &str = "stopped-cleanly";
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub config: Arc<DevBrokerConfig>,
+    pub cluster_id: String,
+    pub port: u16,
+    pub topics: Topics,
+    pub groups: Groups,
+    pub faults: Faults,
+    pub sessions: api::FetchSessions,
+    pub journal: Arc<Journal>,
+    producer_ids: Mutex<ProducerIds>,
+}
+
+#[derive(Debug)]
+struct ProducerIds {
+    next: i64,
+    reserved: i64,
+}
+
+impl Shared {
+    /// A producer id that was never given out.
+    pub fn next_producer_id(&self) -> std::io::Result<i64> {
+        let mut ids = lock(&self.producer_ids);
+        if ids.next >= ids.reserved {
+            let next = ids.next + PRODUCER_ID_BLOCK;
+            self.journal.append(&[Entry::ProducerIds { next }])?;
+            ids.reserved = next;
+        }
+        ids.next += 1;
+        Ok(ids.next - 1)
+    }
+
+    /// Remembers that records below an offset have been deleted.
+    pub fn keep_log_start(&self, topic: &str, partition: i32, offset: i64) -> std::io::Result<()> {
+        self.journal.append(&[Entry::LogStart { topic: topic.to_owned(), partition, offset }])
+    }
+
+    fn partitions(&self) -> impl Iterator<Item = Arc<Partition>> {
+        self.topics.all().into_iter().flat_map(|topic| topic.partitions())
+    }
+
+    fn sync(&self) {
+        for partition in self.partitions() {
+            if let Some(segment) = partition.take_unsynced() {
+                segment.sync();
+            }
+        }
+        self.journal.sync();
+    }
+}
+
+/// A running development broker. Dropping it stops it without forcing the last writes to the disk; [`DevBroker::stop`] does.
+#[derive(Debug)]
+pub struct DevBroker {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    connections: Arc<server::Connections>,
+    // Held for as long as the broker uses the folder.
+    _dir_lock: Option<File>,
+}
+
+impl DevBroker {
+    /// Opens the data folder, if any, and listens.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or the data folder is in use or cannot be read.
+    pub async fn start(config: DevBrokerConfig) -> Result<Self> {
+        let config = Arc::new(config);
+        let kept = match &config.dir {
+            Some(dir) => open_dir(dir)?,
+            None => Kept::default(),
+        };
+        let listen = config.listen;
+        let listen_error = |source| Error::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+
+        let cluster_id = kept.cluster_id.unwrap_or_else(new_cluster_id);
+        let journal = match &config.dir {
+            Some(dir) => {
+                let mut entries = vec![Entry::ClusterId(cluster_id.clone())];
+                entries.push(Entry::ProducerIds { next: kept.next_producer_id });
+                entries.extend(topic_entries(&kept.topics));
+                entries.extend(offset_entries(&kept.offsets));
+                Journal::create(dir, &entries)?
+            }
+            None => Journal::default(),
+        };
+        let journal = Arc::new(journal);
+        let topics = Topics::open(Arc::clone(&config), Arc::clone(&journal), kept.topics, kept.clean)?;
+        let groups = Groups::new(Arc::clone(&config), Arc::clone(&journal), kept.offsets);
+        let shared = Arc::new(Shared {
+            cluster_id,
+            port: address.port(),
+            topics,
+            groups,
+            faults: Faults::default(),
+            sessions: api::FetchSessions::default(),
+            journal,
+            producer_ids: Mutex::new(ProducerIds { next: kept.next_producer_id, reserved: kept.next_producer_id }),
+            config,
+        });
+        let (stop, stopping) = watch::channel(false);
+        let connections = Arc::new(server::Connections::default());
+        let mut tasks = vec![
+            spawn(server::accept(listener, Arc::clone(&shared), Arc::clone(&connections), stopping.clone())),
+            spawn(housekeeping(Arc::clone(&shared), stopping.clone())),
+        ];
+        let timers = Arc::clone(&shared);
+        tasks.push(spawn(async move { timers.groups.run_timers(stopping).await }));
+        info!(%address, dir = ?shared.config.dir, "development broker listens");
+        Ok(Self { shared, address, stop, tasks, connections, _dir_lock: kept.lock })
+    }
+
+    /// `bootstrap.servers` of this broker.
+    pub fn bootstrap(&self) -> String {
+        let host = self.shared.config.advertised_host.clone().unwrap_or_else(|| {
+            let ip = self.address.ip();
+            if ip.is_unspecified() { "127.0.0.1".to_owned() } else { ip.to_string() }
+        });
+        if host.contains(':') { format!("[{host}]:{}", self.port()) } else { format!("{host}:{}", self.port()) }
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Kafka's id of the cluster; kept in the data folder.
+    pub fn cluster_id(&self) -> &str {
+        &self.shared.cluster_id
+    }
+
+    /// Faults to be injected.
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// Closes all connections and forces everything to the disk.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        for task in self.tasks.drain(..) {
+            // A task that panicked has stopped as well.
+            drop(task.await);
+        }
+        self.connections.closed().await;
+        if let Some(dir) = self.shared.config.dir.clone() {
+            self.shared.sync();
+            if let Err(error) = File::create(dir.join(CLEAN_MARKER)).and_then(|file| file.sync_all()) {
+                tracing::warn!(%error, "cannot mark the clean stop, the next start checks the logs");
+            }
+        }
+    }
+}
+
+impl Drop for DevBroker {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// Forces writes to the disk and drops what is too old.
+async fn housekeeping(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) {
+    let interval = if shared.journal.is_kept() { SYNC_INTERVAL } else { RETENTION_INTERVAL };
+    let rounds = RETENTION_INTERVAL.as_secs() / interval.as_secs();
+    let mut round = 0;
+    loop {
+        tokio::select! {
+            () = stopped(&mut stopping) => return,
+            () = tokio::time::sleep(interval) => {}
+        }
+        round += 1;
+        if shared.journal.is_kept() {
+            let syncing = Arc::clone(&shared);
+            drop(tokio::task::spawn_blocking(move || syncing.sync()).await);
+        }
+        if round % rounds == 0 {
+            let now = now_ms();
+            shared.partitions().for_each(|partition| partition.trim_by_time(now));
+        }
+    }
+}
+
+/// Group offsets as they are kept: by group, topic and partition.
+pub(crate) type Offsets = BTreeMap<String, BTreeMap<(String, i32), Committed>>;
+
+/// What a data folder says at start.
+#[derive(Debug, Default)]
+struct Kept {
+    cluster_id: Option<String>,
+    topics: BTreeMap<String, KeptTopic>,
+    offsets: Offsets,
+    next_producer_id: i64,
+    clean: bool,
+    lock: Option<File>,
+}
+
+fn open_dir(dir: &Path) -> Result<Kept> {
+    std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
+    let lock_path: PathBuf = dir.join("lock");
+    let lock = File::create(&lock_path).map_err(|error| Error::io("create", &lock_path, error))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(Error::DirInUse { dir: dir.to_owned() }),
+        Err(TryLockError::Error(error)) => return Err(Error::io("lock", lock_path, error)),
+    }
+    let mut kept = Kept { lock: Some(lock), ..Kept::default() };
+    for entry in Journal::load(dir)? {
+        kept.apply(entry);
+    }
+    let marker = dir.join(CLEAN_MARKER);
+    kept.clean = marker.exists();
+    if kept.clean {
+        std::fs::remove_file(&marker).map_err(|error| Error::io("remove", marker, error))?;
+    }
+    Ok(kept)
+}
+
+impl Kept {
+    fn apply(&mut self, entry: Entry) {
+        match entry {
+            Entry::ClusterId(id) => self.cluster_id = Some(id),
+            Entry::Topic { name, id, partitions, configs } => match self.topics.get_mut(&name) {
+                Some(topic) if topic.id == id => {
+                    topic.partitions = partitions;
+                    topic.configs = configs;
+                }
+                _ => {
+                    self.topics.insert(name, KeptTopic { id, partitions, configs, log_starts: BTreeMap::new() });
+                }
+            },
+            Entry::TopicDeleted { name } => {
+                self.topics.remove(&name);
+                for offsets in self.offsets.values_mut() {
+                    offsets.retain(|(topic, _), _| *topic != name);
+                }
+            }
+            Entry::LogStart { topic, partition, offset } => {
+                if let Some(topic) = self.topics.get_mut(&topic) {
+                    topic.log_starts.insert(partition, offset);
+                }
+            }
+            Entry::Offset { group, topic, partition, committed } => {
+                self.offsets.entry(group).or_default().insert((topic, partition), committed);
+            }
+            Entry::OffsetDeleted { group, topic, partition } => {
+                if let Some(offsets) = self.offsets.get_mut(&group) {
+                    offsets.remove(&(topic, partition));
+                }
+            }
+            Entry::GroupDeleted { group } => {
+                self.offsets.remove(&group);
+            }
+            Entry::ProducerIds { next } => self.next_producer_id = next,
+        }
+    }
+}
+
+fn topic_entries(topics: &BTreeMap<String, KeptTopic>) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (name, topic) in topics {
+        let configs: Configs = topic.configs.clone();
+        entries.push(Entry::Topic { name: name.clone(), id: topic.id, partitions: topic.partitions, configs });
+        for (&partition, &offset) in &topic.log_starts {
+            entries.push(Entry::LogStart { topic: name.clone(), partition, offset });
+        }
+    }
+    entries
+}
+
+fn offset_entries(offsets: &Offsets) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (group, offsets) in offsets {
+        for ((topic, partition), committed) in offsets {
+            entries.push(Entry::Offset {
+                group: group.clone(),
+                topic: topic.clone(),
+                partition: *partition,
+                committed: committed.clone(),
+            });
+        }
+    }
+    entries
+}
+
+/// A cluster id as Kafka makes them: a random UUID in URL-safe base64 without padding.
+fn new_cluster_id() -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bits = Uuid::new_v4().as_u128();
+    (0..22)
+        .map(|place| {
+            // 128 bits are 21 digits of six and one of two, which stands for its upper bits.
+            let digit = if place < 21 { bits >> (122 - 6 * place) } else { bits << 4 } & 0x3f;
+            usize::try_from(digit).ok().and_then(|digit| DIGITS.get(digit)).map_or('A', |&digit| char::from(digit))
+        })
+        .collect()
+}

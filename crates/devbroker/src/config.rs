@@ -1,0 +1,51 @@
+//! Options of the development broker.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Options of [`DevBroker`](crate::DevBroker); the defaults suit tests and `milena dev`.
+#[derive(Debug, Clone)]
+pub struct DevBrokerConfig {
+    /// Address to listen on; port 0 takes any free one. Default `127.0.0.1:0`.
+    pub listen: SocketAddr,
+    /// Host name that clients are told to connect to; without it, the address they came in on.
+    pub advertised_host: Option<String>,
+    /// Folder that keeps topics, logs and group offsets; without it everything is in memory only.
+    pub dir: Option<PathBuf>,
+    /// Partitions of a topic that does not say (`num.partitions`). Default 1.
+    pub default_partitions: i32,
+    /// Whether a metadata request creates unknown topics (`auto.create.topics.enable`). Default true.
+    pub auto_create_topics: bool,
+    /// Bytes a partition keeps when its topic does not say (`log.retention.bytes`); -1 keeps all. Default 1 GiB: unlike a real
+    /// broker this one usually holds its logs in memory.
+    pub retention_bytes: i64,
+    /// Milliseconds a record is kept when its topic does not say (`log.retention.ms`); -1 keeps it forever. Default 7 days.
+    pub retention_ms: i64,
+    /// Largest batch a topic takes when it does not say (`message.max.bytes`). Default 1048588.
+    pub max_message_bytes: i32,
+    /// How long the first rebalance of an empty group waits for more members (`group.initial.rebalance.delay.ms`). Default 0.
+    pub initial_rebalance_delay: Duration,
+    /// Smallest session time-out a group member may ask for (`group.min.session.timeout.ms`). Default 6 s.
+    pub min_session_timeout: Duration,
+    /// With a data folder: bytes of each partition's newest batches that stay in memory beside the files. Default 32 MiB.
+    pub cached_bytes_per_partition: usize,
+}
+
+impl Default for DevBrokerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            advertised_host: None,
+            dir: None,
+            default_partitions: 1,
+            auto_create_topics: true,
+            retention_bytes: 1 << 30,
+            retention_ms: 7 * 24 * 3_600_000,
+            max_message_bytes: 1_048_588,
+            initial_rebalance_delay: Duration::ZERO,
+            min_session_timeout: Duration::from_secs(6),
+            cached_bytes_per_partition: 32 << 20,
+        }
+    }
+}

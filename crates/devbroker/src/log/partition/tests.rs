@@ -1,0 +1,211 @@
+use super::*;
+use crate::config::DevBrokerConfig;
+use crate::log::batch::tests::batch;
+use crate::topic_configs::Configs;
+
+fn settings(set: &[(&str, &str)]) -> LogSettings {
+    let configs: Configs = set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    LogSettings::new(&configs, &DevBrokerConfig::default())
+}
+
+fn memory(set: &[(&str, &str)]) -> Partition {
+    Partition::in_memory(settings(set))
+}
+
+fn plain(count: i32) -> Vec<u8> {
+    batch(-1, -1, -1, count, 1000)
+}
+
+fn read_bases(partition: &Partition, offset: i64, max: usize) -> Vec<i64> {
+    let mut out = Vec::new();
+    partition.read(offset, max, true, &mut out).unwrap();
+    let all = out.concat();
+    let mut rest: &[u8] = &all;
+    let mut bases = Vec::new();
+    while !rest.is_empty() {
+        let header = Header::read(rest).unwrap();
+        assert!(header.crc_matches(&rest[..header.len]));
+        bases.push(header.base_offset);
+        rest = &rest[header.len..];
+    }
+    bases
+}
+
+#[test]
+fn batches_get_consecutive_offsets_and_are_read_whole() {
+    let partition = memory(&[]);
+    for expected in [0, 3, 6] {
+        assert_eq!(partition.append(&plain(3), 1).unwrap().base_offset, expected);
+    }
+    let len = plain(3).len();
+    assert_eq!(read_bases(&partition, 0, usize::MAX), [0, 3, 6]);
+    assert_eq!(read_bases(&partition, 4, usize::MAX), [3, 6]);
+    assert_eq!(read_bases(&partition, 0, 2 * len), [0, 3]);
+    assert_eq!(read_bases(&partition, 0, 1), [0], "the first batch is given however large it is");
+    assert_eq!(partition.read(0, 1, false, &mut Vec::new()).unwrap().bytes, 0);
+    assert_eq!(partition.read(9, 100, true, &mut Vec::new()).unwrap().bytes, 0);
+    assert_eq!(partition.read(10, 100, true, &mut Vec::new()), Err(ReadError::OutOfRange));
+}
+
+#[test]
+fn bad_batches_are_refused_and_leave_no_trace() {
+    let partition = memory(&[("max.message.bytes", "200")]);
+    let mut broken = plain(1);
+    *broken.last_mut().unwrap() ^= 1;
+    assert_eq!(partition.append(&broken, 1).unwrap_err().0, ResponseError::CorruptMessage);
+    let two = [plain(1), plain(1)].concat();
+    assert_eq!(partition.append(&two, 1).unwrap_err().0, ResponseError::InvalidRecord);
+    assert_eq!(partition.append(&plain(1)[..70], 1).unwrap_err().0, ResponseError::CorruptMessage);
+    partition.configure(settings(&[("max.message.bytes", "100")]));
+    assert_eq!(partition.append(&plain(1), 1).unwrap_err().0, ResponseError::MessageTooLarge);
+    partition.configure(settings(&[("min.insync.replicas", "2")]));
+    assert_eq!(partition.append(&plain(1), -1).unwrap_err().0, ResponseError::NotEnoughReplicas);
+    assert!(partition.append(&plain(1), 1).is_ok());
+    assert_eq!(partition.range(), (0, 1));
+}
+
+#[test]
+fn a_repeated_idempotent_batch_is_answered_with_its_first_place() {
+    let partition = memory(&[]);
+    let first = batch(9, 0, 0, 2, 1000);
+    partition.append(&plain(5), 1).unwrap();
+    assert_eq!(partition.append(&first, -1).unwrap().base_offset, 5);
+    assert_eq!(partition.append(&first, -1).unwrap().base_offset, 5);
+    assert_eq!(partition.range(), (0, 7));
+    let gap = batch(9, 0, 4, 1, 1000);
+    assert_eq!(partition.append(&gap, -1).unwrap_err().0, ResponseError::OutOfOrderSequenceNumber);
+}
+
+#[test]
+fn the_brokers_time_replaces_the_producers_where_the_topic_says_so() {
+    let partition = memory(&[("message.timestamp.type", "LogAppendTime")]);
+    let before = now_ms();
+    let appended = partition.append(&plain(2), 1).unwrap();
+    assert!(appended.log_append_time >= before);
+    let mut out = Vec::new();
+    partition.read(0, 1000, true, &mut out).unwrap();
+    let header = Header::read(&out[0]).unwrap();
+    assert!(header.crc_matches(&out[0]));
+    assert_eq!((header.has_log_append_time(), header.max_timestamp), (true, appended.log_append_time));
+}
+
+#[test]
+fn old_batches_are_dropped_but_the_kept_bytes_stay() {
+    let len = plain(1).len();
+    let partition = memory(&[("retention.bytes", &(2 * len).to_string())]);
+    for _ in 0..5 {
+        partition.append(&plain(1), 1).unwrap();
+    }
+    assert_eq!(partition.range(), (3, 5));
+    assert_eq!(partition.bytes(), 2 * len as u64);
+    let compacted = memory(&[("retention.bytes", "1"), ("cleanup.policy", "compact")]);
+    compacted.append(&plain(1), 1).unwrap();
+    compacted.append(&plain(1), 1).unwrap();
+    assert_eq!(compacted.range(), (0, 2));
+}
+
+#[test]
+fn records_older_than_the_topic_keeps_are_dropped() {
+    let partition = memory(&[("retention.ms", "500")]);
+    partition.append(&batch(-1, -1, -1, 1, 1000), 1).unwrap();
+    partition.append(&batch(-1, -1, -1, 1, 2000), 1).unwrap();
+    partition.trim_by_time(2100);
+    assert_eq!(partition.range(), (1, 2));
+    partition.trim_by_time(9000);
+    assert_eq!(partition.range(), (2, 2));
+}
+
+#[test]
+fn deleted_records_are_out_of_range() {
+    let partition = memory(&[]);
+    partition.append(&plain(3), 1).unwrap();
+    partition.append(&plain(3), 1).unwrap();
+    assert_eq!(partition.delete_before(4), Some(4));
+    assert_eq!(partition.read(3, 100, true, &mut Vec::new()), Err(ReadError::OutOfRange));
+    assert_eq!(read_bases(&partition, 4, 1000), [3]);
+    assert_eq!(partition.delete_before(7), None);
+    assert_eq!(partition.delete_before(-1), Some(6));
+    assert_eq!(partition.range(), (6, 6));
+}
+
+#[tokio::test]
+async fn a_waiting_fetch_is_woken_by_the_next_batch_and_by_the_deletion() {
+    let partition = memory(&[]);
+    let waiter = Arc::new(Notify::new());
+    partition.wait(&waiter);
+    partition.wait(&waiter);
+    partition.append(&plain(1), 1).unwrap();
+    waiter.notified().await;
+    partition.wait(&waiter);
+    partition.delete();
+    waiter.notified().await;
+    assert_eq!(partition.read(0, 1, true, &mut Vec::new()), Err(ReadError::Deleted));
+}
+
+fn on_disk(dir: &std::path::Path, trusted: bool, cache: usize) -> Partition {
+    Partition::in_dir(settings(&[("segment.bytes", "1048576")]), dir.to_owned(), trusted, 0, cache).unwrap()
+}
+
+#[test]
+fn a_log_on_disk_comes_back_and_a_torn_tail_is_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let partition = on_disk(dir.path(), false, usize::MAX);
+    let first = batch(9, 0, 0, 2, 1000);
+    partition.append(&first, 1).unwrap();
+    partition.append(&plain(3), 1).unwrap();
+    drop(partition);
+
+    let again = on_disk(dir.path(), true, usize::MAX);
+    assert_eq!(again.range(), (0, 5));
+    assert_eq!(read_bases(&again, 0, usize::MAX), [0, 2]);
+    assert_eq!(again.append(&first, 1).unwrap().base_offset, 0, "producers are remembered");
+    drop(again);
+
+    let file = dir.path().join(format!("{:020}.log", 0));
+    let bytes = std::fs::read(&file).unwrap();
+    for cut in [1, 50, 100] {
+        std::fs::write(&file, &bytes[..bytes.len() - cut]).unwrap();
+        let torn = on_disk(dir.path(), true, usize::MAX);
+        assert_eq!(torn.range(), (0, 2), "cut {cut}");
+    }
+    let mut flipped = bytes;
+    *flipped.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, &flipped).unwrap();
+    let damaged = on_disk(dir.path(), false, usize::MAX);
+    assert_eq!(damaged.range(), (0, 2));
+    assert_eq!(damaged.append(&plain(1), 1).unwrap().base_offset, 2);
+}
+
+#[test]
+fn batches_that_left_memory_are_read_from_their_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let len = plain(1).len();
+    let partition = on_disk(dir.path(), false, 3 * len);
+    for _ in 0..10 {
+        partition.append(&plain(1), 1).unwrap();
+    }
+    assert_eq!(lock(&partition.state).cached, 3 * len);
+    assert_eq!(read_bases(&partition, 0, usize::MAX), (0..10).collect::<Vec<_>>());
+    assert_eq!(read_bases(&partition, 4, 4 * len), [4, 5, 6, 7]);
+}
+
+#[test]
+fn files_of_dropped_batches_are_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let partition = on_disk(dir.path(), false, 1000);
+    let mut large = batch(-1, -1, -1, 1, 1000);
+    large.resize(600_000, 0);
+    let length = i32::try_from(large.len() - 12).unwrap();
+    large[8..12].copy_from_slice(&length.to_be_bytes());
+    let header = Header::read(&large).unwrap();
+    batch::stamp(&mut large, &header, None);
+    for _ in 0..4 {
+        partition.append(&large, 1).unwrap();
+    }
+    let files = || std::fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(files(), 4);
+    partition.delete_before(3);
+    assert_eq!(files(), 1);
+    partition.delete();
+    assert!(!dir.path().exists());
+}

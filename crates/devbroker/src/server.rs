@@ -1,0 +1,222 @@
+//! Connections: frames in, frames out, one request of a connection at a time and in order, as a real broker does.
+
+use crate::api::{self, Reply};
+use crate::broker::Shared;
+use crate::spawn::spawn;
+use crate::sync::stopped;
+use bytes::{Buf, Bytes, BytesMut};
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
+use tracing::{debug, warn};
+
+/// Largest request, as a real broker's `socket.request.max.bytes`.
+const MAX_FRAME: usize = 100 << 20;
+/// A read buffer that grew beyond this is not kept for the next request.
+const KEPT_BUFFER: usize = 4 << 20;
+
+/// Counts open connections, so that a stop can wait for them.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    open: AtomicUsize,
+    last_closed: Notify,
+}
+
+impl Connections {
+    /// Waits until no connection is open.
+    pub async fn closed(&self) {
+        loop {
+            let closed = self.last_closed.notified();
+            if self.open.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            closed.await;
+        }
+    }
+}
+
+/// Counts a connection for as long as it lives, however it ends.
+struct Open(Arc<Connections>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if self.0.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.last_closed.notify_waiters();
+        }
+    }
+}
+
+/// What handlers know of the connection a request came in on.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// Address the client reached, which is the one it is told to use.
+    pub host: String,
+    /// Address of the client, as group descriptions show it.
+    pub client_host: String,
+    /// Wakes a parked fetch of this connection.
+    pub wake: Arc<Notify>,
+}
+
+/// Accepts connections until told to stop.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    connections: Arc<Connections>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        let (stream, peer) = tokio::select! {
+            () = stopped(&mut stopping) => return,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    warn!(%error, "cannot accept a connection");
+                    // Out of file descriptors, most likely: give others time to close some.
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+        };
+        connections.open.fetch_add(1, Ordering::AcqRel);
+        let open = Open(Arc::clone(&connections));
+        let (shared, mut stopping) = (Arc::clone(&shared), stopping.clone());
+        drop(spawn(async move {
+            tokio::select! {
+                () = stopped(&mut stopping) => {}
+                served = Box::pin(serve(stream, peer, shared)) => {
+                    if let Err(error) = served {
+                        debug!(%peer, %error, "connection ends");
+                    }
+                }
+            }
+            drop(open);
+        }));
+    }
+}
+
+async fn serve(mut stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let host = match &shared.config.advertised_host {
+        Some(host) => host.clone(),
+        None => stream.local_addr()?.ip().to_canonical().to_string(),
+    };
+    let connection =
+        Connection { host, client_host: format!("/{}", peer.ip().to_canonical()), wake: Arc::new(Notify::new()) };
+    let mut buffer = BytesMut::new();
+    while let Some(frame) = read_frame(&mut stream, &mut buffer).await? {
+        match Box::pin(api::handle(&shared, &connection, frame)).await {
+            Reply::Frame(frame) => stream.write_all(&frame).await?,
+            Reply::Parts(parts) => stream.write_all_buf(&mut Parts::new(parts)).await?,
+            Reply::Nothing => {}
+            Reply::Close(reason) => {
+                debug!(%peer, reason, "connection closed by the broker");
+                return Ok(());
+            }
+        }
+        if buffer.capacity() > KEPT_BUFFER {
+            buffer = BytesMut::new();
+        }
+    }
+    Ok(())
+}
+
+/// Reads one request, without its length; `None` when the client has closed the connection between requests.
+async fn read_frame(stream: &mut TcpStream, buffer: &mut BytesMut) -> std::io::Result<Option<Bytes>> {
+    while buffer.len() < 4 {
+        buffer.reserve(4096);
+        if stream.read_buf(buffer).await? == 0 {
+            return if buffer.is_empty() { Ok(None) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) };
+        }
+    }
+    let length = buffer.get_i32();
+    let Some(length) = usize::try_from(length).ok().filter(|length| *length <= MAX_FRAME) else {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            format!("a request of {length} bytes is announced: not a Kafka client, or one that wants TLS"),
+        ));
+    };
+    while buffer.len() < length {
+        buffer.reserve(length - buffer.len());
+        if stream.read_buf(buffer).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(Some(buffer.split_to(length).freeze()))
+}
+
+/// Several slices as one buffer, so that stored batches go to the socket without being copied.
+struct Parts {
+    parts: VecDeque<Bytes>,
+    remaining: usize,
+}
+
+impl Parts {
+    fn new(parts: Vec<Bytes>) -> Self {
+        let parts: VecDeque<Bytes> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let remaining = parts.iter().map(Bytes::len).sum();
+        Self { parts, remaining }
+    }
+}
+
+impl Buf for Parts {
+    fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.parts.front().map_or(&[], |part| part)
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut filled = 0;
+        for (slice, part) in slices.iter_mut().zip(&self.parts) {
+            *slice = IoSlice::new(part);
+            filled += 1;
+        }
+        filled
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        self.remaining -= count;
+        while let Some(front) = self.parts.front_mut() {
+            if count < front.len() {
+                front.advance(count);
+                return;
+            }
+            count -= front.len();
+            self.parts.pop_front();
+            if count == 0 {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_read_as_one_buffer_wherever_a_write_stops() {
+        let parts = vec![Bytes::from_static(b"ab"), Bytes::new(), Bytes::from_static(b"cde"), Bytes::from_static(b"f")];
+        for step in 1..=6 {
+            let mut buffer = Parts::new(parts.clone());
+            let mut seen = Vec::new();
+            while buffer.has_remaining() {
+                let mut slices = [IoSlice::new(&[]); 4];
+                let filled = buffer.chunks_vectored(&mut slices);
+                let flat: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect();
+                assert_eq!(flat.len(), buffer.remaining());
+                let take = step.min(flat.len());
+                seen.extend_from_slice(&flat[..take]);
+                buffer.advance(take);
+            }
+            assert_eq!(seen, b"abcdef");
+        }
+    }
+}
