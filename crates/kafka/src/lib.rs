@@ -1,1 +1,3 @@
-//! milena-kafka
+//! Milena's own Kafka client: everything that talks to a Kafka cluster.
+
+pub mod records;
