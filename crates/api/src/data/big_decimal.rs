@@ -27,6 +27,34 @@ impl Decimal {
         &self.unscaled
     }
 
+    /// The nearest double, or infinity.
+    pub fn to_f64(&self) -> f64 {
+        self.exponent_form().parse().unwrap_or(f64::NAN)
+    }
+
+    /// The nearest float, or infinity.
+    pub fn to_f32(&self) -> f32 {
+        self.exponent_form().parse().unwrap_or(f32::NAN)
+    }
+
+    /// Without its fraction, and then the low 64 bits: `longValue()`.
+    pub fn to_i64_wrapping(&self) -> i64 {
+        let scale = i64::from(self.scale);
+        // Beyond 2^64 a power of ten leaves no low bits; a scale larger than the number of digits leaves nothing at all.
+        if scale <= -64 || scale > self.unscaled.bits() as i64 / 3 + 1 {
+            return 0;
+        }
+        let power = BigInt::from(10).pow(scale.unsigned_abs() as u32);
+        let whole = if scale > 0 { &self.unscaled / power } else { &self.unscaled * power };
+        let low = whole.magnitude().iter_u64_digits().next().unwrap_or(0) as i64;
+        if whole.sign() == Sign::Minus { low.wrapping_neg() } else { low }
+    }
+
+    /// Digits and exponent, whatever the scale: short even where the plain form is long.
+    fn exponent_form(&self) -> String {
+        format!("{}e{}", self.unscaled, -i64::from(self.scale))
+    }
+
     /// Digits behind the point; negative means zeros before it.
     pub fn scale(&self) -> i32 {
         self.scale

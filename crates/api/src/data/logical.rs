@@ -196,8 +196,10 @@ fn named(schema: &Schema, name: &str, what: &str) -> Result<()> {
 
 /// `Thu Jan 01 00:00:00 UTC 1970`: `java.util.Date.toString()` in UTC.
 pub(crate) fn java_date_text(millis: i64) -> String {
-    match jiff::Timestamp::from_millisecond(millis) {
-        Ok(instant) => instant.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a %b %d %H:%M:%S UTC %Y").to_string(),
-        Err(_) => millis.to_string(),
-    }
+    use std::sync::LazyLock;
+
+    use super::SimpleDateFormat;
+    static FORMAT: LazyLock<Option<SimpleDateFormat>> =
+        LazyLock::new(|| SimpleDateFormat::new("EEE MMM dd HH:mm:ss zzz yyyy").ok());
+    FORMAT.as_ref().map_or_else(|| millis.to_string(), |format| format.format(millis))
 }

@@ -34,6 +34,15 @@ impl Map {
         Map { entries: Vec::with_capacity(capacity), index: None }
     }
 
+    /// A map of entries whose keys the caller knows to be distinct: nothing is compared.
+    pub fn from_distinct(entries: Vec<(Value, Value)>) -> Self {
+        let mut map = Map { entries, index: None };
+        if map.entries.len() >= INDEX_FROM {
+            map.build_index();
+        }
+        map
+    }
+
     /// Number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -358,6 +358,11 @@ impl Schema {
         Ok(self.parts().value_schema.as_ref())
     }
 
+    /// A schema of nothing but a type, even one that ought to have children: `Values` infers such for nested collections.
+    pub(crate) fn bare(ty: Type, optional: bool) -> Schema {
+        Schema::from_parts(Parts::bare(ty, optional))
+    }
+
     /// An ARRAY whose element schema may be unknown, as `Values` infers one.
     pub fn array_of(element: Option<Schema>) -> Schema {
         Schema::from_parts(Parts { value_schema: element, ..Parts::bare(Type::Array, false) })

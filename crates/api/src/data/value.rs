@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Decimal, Map, Schema, Str, Struct, Type, double_text, float_text};
+use super::{Decimal, Map, Schema, Str, Struct, Type, write_double, write_float};
 
 /// One value. The variant is what the Java class is there: the same value without a schema behaves as that object would.
 #[derive(Clone, Debug, Default)]
@@ -202,8 +202,8 @@ impl fmt::Display for Value {
             Value::I16(v) => write!(f, "{v}"),
             Value::I32(v) => write!(f, "{v}"),
             Value::I64(v) => write!(f, "{v}"),
-            Value::F32(v) => f.write_str(&float_text(*v)),
-            Value::F64(v) => f.write_str(&double_text(*v)),
+            Value::F32(v) => write_float(f, *v),
+            Value::F64(v) => write_double(f, *v),
             Value::Str(v) => f.write_str(v),
             Value::Bytes(v) => {
                 let hash = v.iter().fold(1u32, |h, b| h.wrapping_mul(31).wrapping_add(u32::from(*b)));

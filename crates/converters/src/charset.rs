@@ -1,0 +1,94 @@
+//! `Charset`: the encodings that every Java has, by their Java names.
+
+use bytes::Bytes;
+use milena_api::data::Str;
+use milena_api::error::{Error, Result};
+
+/// How characters become bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Charset {
+    #[default]
+    Utf8,
+    Ascii,
+    Latin1,
+    /// With a byte order mark; big-endian without one.
+    Utf16,
+    Utf16Be,
+    Utf16Le,
+}
+
+impl Charset {
+    /// The encoding of that name or alias, in any case.
+    pub(crate) fn named(name: &str) -> Result<Charset> {
+        Ok(match name.to_ascii_uppercase().as_str() {
+            "UTF-8" | "UTF8" | "UNICODE-1-1-UTF-8" => Charset::Utf8,
+            "US-ASCII" | "ASCII" | "ISO646-US" | "646" | "ASCII7" | "CP367" | "IBM367" => Charset::Ascii,
+            "ISO-8859-1" | "ISO8859-1" | "ISO8859_1" | "ISO_8859-1" | "LATIN1" | "L1" | "CP819" | "IBM819"
+            | "8859_1" => Charset::Latin1,
+            "UTF-16" | "UTF16" | "UTF_16" | "UNICODE" => Charset::Utf16,
+            "UTF-16BE" | "UTF_16BE" | "X-UTF-16BE" => Charset::Utf16Be,
+            "UTF-16LE" | "UTF_16LE" | "X-UTF-16LE" => Charset::Utf16Le,
+            _ => {
+                return Err(Error::fatal(format!("Unsupported encoding {name}"))
+                    .with_class("org.apache.kafka.common.errors.SerializationException"));
+            }
+        })
+    }
+
+    /// The bytes of a text; characters that the encoding lacks become `?`.
+    pub(crate) fn encode(self, text: &str) -> Bytes {
+        let units = || text.encode_utf16();
+        let narrow =
+            |limit: u32| text.chars().map(|c| if u32::from(c) < limit { u32::from(c) as u8 } else { b'?' }).collect();
+        Bytes::from(match self {
+            Charset::Utf8 => text.as_bytes().to_vec(),
+            Charset::Ascii => narrow(0x80),
+            Charset::Latin1 => narrow(0x100),
+            Charset::Utf16 if text.is_empty() => Vec::new(),
+            Charset::Utf16 => [0xfe, 0xff].into_iter().chain(units().flat_map(u16::to_be_bytes)).collect(),
+            Charset::Utf16Be => units().flat_map(u16::to_be_bytes).collect(),
+            Charset::Utf16Le => units().flat_map(u16::to_le_bytes).collect(),
+        })
+    }
+
+    /// The text of these bytes; malformed parts become U+FFFD.
+    pub(crate) fn decode(self, bytes: Bytes) -> Str {
+        match (self, bytes.as_ref()) {
+            (Charset::Utf8, _) => Str::from_utf8_lossy(bytes),
+            (Charset::Ascii, raw) => {
+                Str::from(raw.iter().map(|&b| if b < 0x80 { char::from(b) } else { '\u{fffd}' }).collect::<String>())
+            }
+            (Charset::Latin1, raw) => Str::from(raw.iter().map(|&b| char::from(b)).collect::<String>()),
+            (Charset::Utf16, [0xff, 0xfe, rest @ ..]) => wide(rest, u16::from_le_bytes),
+            (Charset::Utf16, [0xfe, 0xff, rest @ ..]) => wide(rest, u16::from_be_bytes),
+            (Charset::Utf16 | Charset::Utf16Be, raw) => wide(raw, u16::from_be_bytes),
+            (Charset::Utf16Le, raw) => wide(raw, u16::from_le_bytes),
+        }
+    }
+}
+
+fn wide(raw: &[u8], unit: fn([u8; 2]) -> u16) -> Str {
+    let pairs = raw.chunks_exact(2);
+    let odd = !pairs.remainder().is_empty();
+    let mut text: String =
+        char::decode_utf16(pairs.map(|p| unit([p[0], p[1]]))).map(|c| c.unwrap_or('\u{fffd}')).collect();
+    if odd {
+        text.push('\u{fffd}');
+    }
+    Str::from(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_come_back_from_every_encoding_that_has_their_characters() {
+        for name in ["utf8", "latin1", "UTF-16", "UTF-16LE", "UTF-16BE"] {
+            let charset = Charset::named(name).unwrap();
+            assert_eq!(charset.decode(charset.encode("é x")), "é x", "{name}");
+        }
+        assert_eq!(Charset::Ascii.encode("é"), "?");
+        assert_eq!(Charset::named("NOPE").unwrap_err().message(), Some("Unsupported encoding NOPE"));
+    }
+}
