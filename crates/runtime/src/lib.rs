@@ -1,1 +1,8 @@
-//! milena-runtime
+//! The worker: tasks, connectors, herders, stores, plug-ins, errors.
+
+pub mod config;
+pub mod herder;
+pub mod plugins;
+pub mod properties;
+pub mod stage;
+pub mod validation;

@@ -1,0 +1,7 @@
+//! Configuration of workers and connectors.
+
+mod providers;
+mod transformer;
+
+pub use providers::{ConfigData, ConfigProvider};
+pub use transformer::{ConfigTransformer, Transformed};

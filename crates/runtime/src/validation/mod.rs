@@ -1,0 +1,5 @@
+//! Validation of connector configurations.
+
+mod infos;
+
+pub use infos::{ConfigInfo, ConfigInfos, ConfigValueInfo};
