@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::definition::ConfigDef;
 use super::error::ConfigError;
+use super::key::ConfigKey;
 use super::parsed::{ParsedConfig, unexpected};
 use super::secret::Secret;
 use super::types::Type;
@@ -58,6 +59,33 @@ pub trait FromParsed: Sized {
     /// What the type itself demands of the value, e.g. that it is not negative.
     fn validator() -> Option<Validator> {
         None
+    }
+}
+
+/// The key of a field of type `T`; the derive adds the rest. A default makes it optional, as does a type that knows null; validators come behind
+/// the type's own, and are not asked about null if the type knows it.
+#[doc(hidden)]
+pub fn field_key<T: FromParsed>(
+    name: &str,
+    ty: Type,
+    default: Option<String>,
+    validators: Vec<Validator>,
+) -> ConfigKey {
+    let key = ConfigKey::new(name, ty);
+    let key = match default {
+        Some(text) => key.default(text),
+        None if T::NULLABLE => key.default_null(),
+        None => key,
+    };
+    let own = validators.into_iter().map(|validator| if T::NULLABLE { validator.or_null() } else { validator });
+    let mut all: Vec<Validator> = T::validator().into_iter().chain(own).collect();
+    match (all.len(), all.pop()) {
+        (1, Some(only)) => key.validator(only),
+        (_, Some(last)) => {
+            all.push(last);
+            key.validator(Validator::all(all))
+        }
+        (_, None) => key,
     }
 }
 

@@ -50,6 +50,8 @@ use indexmap::IndexMap;
 pub use class::ClassResolver;
 pub use definition::ConfigDef;
 pub use error::ConfigError;
+#[doc(hidden)]
+pub use from_config::field_key;
 pub use from_config::{FromConfig, FromParsed};
 pub use java_regex::compile as compile_java_regex;
 pub use key::{ConfigKey, ConfigKeyInfo};

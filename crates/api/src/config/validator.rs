@@ -123,7 +123,11 @@ impl Validator {
 
     /// True if parsing takes repeats out of the list before the check.
     pub(super) fn drops_repeats(&self) -> bool {
-        matches!(*self.0, Rule::DistinctList(_))
+        match &*self.0 {
+            Rule::DistinctList(_) => true,
+            Rule::OrNull(inner) => inner.drops_repeats(),
+            _ => false,
+        }
     }
 
     /// Checks a value.
