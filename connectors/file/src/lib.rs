@@ -17,6 +17,8 @@ mod sink;
 mod sink_task;
 mod source;
 mod source_task;
+#[cfg(test)]
+mod testing;
 
 pub use sink::FileStreamSinkConnector;
 pub use sink_task::FileStreamSinkTask;

@@ -160,3 +160,99 @@ fn ends_within_a_line(file: &mut File) -> io::Result<bool> {
     file.read_exact(&mut last)?;
     Ok(last != *b"\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+
+    use milena_api::data::{Map, Schema, SchemaBuilder, Struct};
+
+    use super::*;
+    use crate::testing::{map, sink_record};
+
+    async fn start(file: &Path) -> Result<FileStreamSinkTask> {
+        let mut task = FileStreamSinkTask::default();
+        task.start(map(&[("file", file.to_str().unwrap())])).await?;
+        Ok(task)
+    }
+
+    #[tokio::test]
+    async fn each_value_is_a_line_as_java_prints_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("out");
+        let schema =
+            SchemaBuilder::structure().field("a", Schema::int32()).field("b", Schema::string()).build().unwrap();
+        let mut value = Struct::new(schema).unwrap();
+        value.put("a", 1).unwrap().put("b", "x").unwrap();
+        let entries: Map = [("k".into(), 1.into()), ("l".into(), 2.5.into())].into_iter().collect();
+        let mut task = start(&file).await.unwrap();
+        task.put(&[
+            sink_record("text"),
+            sink_record(Value::Null),
+            sink_record(1e10),
+            sink_record(true),
+            sink_record(Value::map(entries)),
+            sink_record(Value::array(vec![1.into(), "b".into()])),
+            sink_record(Value::Struct(Arc::new(value))),
+        ])
+        .await
+        .unwrap();
+        let expected = "text\nnull\n1.0E10\ntrue\n{k=1, l=2.5}\n[1, b]\nStruct{a=1,b=x}\n";
+        assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn tasks_append_to_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("out");
+        fs::write(&file, "before\n").unwrap();
+        let mut one = start(&file).await.unwrap();
+        let mut two = start(&file).await.unwrap();
+        one.put(&[sink_record("1")]).await.unwrap();
+        two.put(&[sink_record("2")]).await.unwrap();
+        one.put(&[sink_record("3")]).await.unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "before\n1\n2\n3\n");
+    }
+
+    #[tokio::test]
+    async fn a_line_that_was_cut_short_is_ended_before_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("out");
+        fs::write(&file, "whole\ncut sh").unwrap();
+        let mut task = start(&file).await.unwrap();
+        task.put(&[sink_record("cut short")]).await.unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "whole\ncut sh\ncut short\n");
+    }
+
+    #[tokio::test]
+    async fn a_batch_larger_than_the_buffer_arrives_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("out");
+        let mut task = start(&file).await.unwrap();
+        let records: Vec<SinkRecord> = (0..100_000).map(|n| sink_record(format!("line {n}"))).collect();
+        task.put(&records).await.unwrap();
+        let expected: String = (0..100_000).map(|n| format!("line {n}\n")).collect();
+        assert!(fs::read_to_string(&file).unwrap() == expected);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_made_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("no folder/out");
+        let error = start(&file).await.err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            format!("Couldn't find or create file '{}' for FileStreamSinkTask", file.display())
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_full_disk_fails_put_and_names_the_file() {
+        let mut task = start(Path::new("/dev/full")).await.unwrap();
+        let error = task.put(&[sink_record("lost?")]).await.unwrap_err();
+        assert!(error.to_string().contains("'/dev/full'") && error.to_string().contains("No space left"), "{error}");
+        assert!(!error.is_retriable());
+    }
+}

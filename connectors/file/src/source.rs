@@ -103,3 +103,71 @@ fn check_partition(partition: Option<&Map>) -> Result<()> {
         Some(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::map;
+
+    async fn alter(config: &[(&str, &str)], partition: Option<Map>, offset: Option<Map>) -> Result<bool> {
+        FileStreamSourceConnector::default().alter_offsets(&map(config), &vec![(partition, offset)]).await
+    }
+
+    fn one(key: &str, value: impl Into<Value>) -> Option<Map> {
+        Some([(key.into(), value.into())].into_iter().collect())
+    }
+
+    #[tokio::test]
+    async fn there_is_one_task_whatever_is_allowed() {
+        let mut connector = FileStreamSourceConnector::default();
+        let config = map(&[("file", "f"), ("topic", "t"), ("tasks.max", "7")]);
+        connector.start(config.clone()).await.unwrap();
+        assert_eq!(connector.task_configs(7).await.unwrap(), [config]);
+    }
+
+    #[test]
+    fn only_a_file_can_be_read_exactly_once() {
+        let support = |config| FileStreamSourceConnector::default().exactly_once_support(&map(config)).unwrap();
+        assert_eq!(support(&[("file", "f"), ("topic", "t")]), Some(ExactlyOnceSupport::Supported));
+        assert_eq!(support(&[("topic", "t")]), Some(ExactlyOnceSupport::Unsupported));
+    }
+
+    #[tokio::test]
+    async fn offsets_are_altered_to_a_position_in_a_file_or_reset() {
+        let config = [("file", "f"), ("topic", "t")];
+        assert!(alter(&config, one("filename", "f"), one("position", 5i64)).await.unwrap());
+        assert!(alter(&config, one("anything", "f"), None).await.unwrap());
+        assert!(alter(&config, None, None).await.unwrap());
+        let refused = [
+            (
+                one("filename", "f"),
+                one("pos", 5i64),
+                "Offset objects should either be null or contain the key 'position'",
+            ),
+            (
+                one("filename", "f"),
+                one("position", "5"),
+                "The value for the 'position' key in the offset is expected to be a Long value",
+            ),
+            (
+                one("filename", "f"),
+                one("position", Value::Null),
+                "The value for the 'position' key in the offset is expected to be a Long value",
+            ),
+            (
+                one("filename", "f"),
+                one("position", -1i64),
+                "The value for the 'position' key in the offset should be a non-negative value",
+            ),
+            (None, one("position", 5i64), "Partition objects cannot be null"),
+            (one("file", "f"), one("position", 5i64), "Partition objects should contain the key 'filename'"),
+        ];
+        for (partition, offset, text) in refused {
+            assert_eq!(alter(&config, partition, offset).await.unwrap_err().to_string(), text);
+        }
+        let error = alter(&[("topic", "t")], one("filename", "f"), one("position", 5i64)).await.unwrap_err();
+        assert!(
+            error.to_string().starts_with("Offsets cannot be modified if the 'file' configuration is unspecified.")
+        );
+    }
+}

@@ -326,3 +326,228 @@ async fn woken(context: Option<&SourceTaskContext>) {
 fn now() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_millis() as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Write;
+    use std::path::Path;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::testing::Host;
+
+    async fn start(host: &Arc<Host>, file: &Path, more: &[(&str, &str)]) -> Result<FileStreamSourceTask> {
+        let mut properties = vec![("topic", "t"), ("file", file.to_str().unwrap())];
+        properties.extend(more);
+        host.start(&properties).await
+    }
+
+    /// Polls until records come.
+    async fn next(task: &mut FileStreamSourceTask) -> Vec<SourceRecord> {
+        loop {
+            if let Some(records) = task.poll().await.unwrap() {
+                return records;
+            }
+        }
+    }
+
+    fn texts(records: &[SourceRecord]) -> Vec<&str> {
+        records.iter().filter_map(|record| record.value.as_str()).collect()
+    }
+
+    fn position(record: &SourceRecord) -> Option<i64> {
+        record.source_offset.as_ref().unwrap().get_str("position").unwrap().as_i64()
+    }
+
+    fn append(file: &Path, text: &str) {
+        File::options().append(true).create(true).open(file).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_line_becomes_a_record_with_its_place_in_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("in");
+        fs::write(&file, "grün\r\n\nlast").unwrap();
+        let mut task = start(&Arc::default(), &file, &[]).await.unwrap();
+        let records = next(&mut task).await;
+        assert_eq!(texts(&records), ["grün", ""]);
+        let first = &records[0];
+        assert_eq!((&*first.topic, &first.key, &first.key_schema), ("t", &Value::Null, &None));
+        assert_eq!((&first.value_schema, first.kafka_partition), (&Some(Schema::string()), None));
+        assert!(first.timestamp.is_some());
+        assert_eq!(first.source_partition.as_ref().unwrap().to_string(), format!("{{filename={}}}", file.display()));
+        assert_eq!((position(first), position(&records[1])), (Some(7), Some(8)));
+        append(&file, " line\n");
+        assert_eq!(texts(&next(&mut task).await), ["last line"]);
+    }
+
+    #[tokio::test]
+    async fn a_restarted_task_goes_on_behind_the_last_stored_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("in");
+        fs::write(&file, "ä\nö\nü\n").unwrap();
+        let host = Arc::new(Host::default());
+        let mut task = start(&host, &file, &[("batch.size", "2")]).await.unwrap();
+        let records = next(&mut task).await;
+        assert_eq!(texts(&records), ["ä", "ö"]);
+        host.store(&records[1]);
+        let mut task = start(&host, &file, &[]).await.unwrap();
+        assert_eq!(texts(&next(&mut task).await), ["ü"]);
+    }
+
+    #[tokio::test]
+    async fn lines_beyond_a_batch_are_given_before_anything_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("in");
+        fs::write(&file, "1\n2\n3\n").unwrap();
+        let mut task = start(&Arc::default(), &file, &[("batch.size", "2")]).await.unwrap();
+        assert_eq!(texts(&task.poll().await.unwrap().unwrap()), ["1", "2"]);
+        assert_eq!(texts(&task.poll().await.unwrap().unwrap()), ["3"]);
+    }
+
+    #[tokio::test]
+    async fn a_missing_file_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("in");
+        let host = Arc::new(Host::default());
+        let mut task = start(&host, &file, &[]).await.unwrap();
+        host.wake();
+        assert_eq!(task.poll().await.unwrap(), None);
+        append(&file, "here\n");
+        assert_eq!(texts(&next(&mut task).await), ["here"]);
+    }
+
+    #[tokio::test]
+    async fn waking_ends_the_wait_for_new_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("in");
+        fs::write(&file, "").unwrap();
+        let host = Arc::new(Host::default());
+        let mut task = start(&host, &file, &[]).await.unwrap();
+        let began = Instant::now();
+        for _ in 0..5 {
+            host.wake();
+            assert_eq!(task.poll().await.unwrap(), None);
+        }
+        assert!(began.elapsed() < WAIT * 4);
+    }
+
+    #[tokio::test]
+    async fn a_line_longer_than_a_block_is_one_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("in");
+        let long = "x".repeat(3_000_000);
+        fs::write(&file, format!("{long}\nshort\n")).unwrap();
+        let mut task = start(&Arc::default(), &file, &[]).await.unwrap();
+        let records = next(&mut task).await;
+        assert_eq!(records[0].value.as_str().unwrap().len(), long.len());
+        assert_eq!(records[1].value.as_str(), Some("short"));
+    }
+
+    #[tokio::test]
+    async fn a_shorter_file_fails_the_task_with_both_lengths_and_the_way_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("in");
+        fs::write(&file, "one\ntwo\n").unwrap();
+        let mut task = start(&Arc::default(), &file, &[]).await.unwrap();
+        next(&mut task).await;
+        fs::write(&file, "new\n").unwrap();
+        let error = task.poll().await.unwrap_err().to_string();
+        for part in [file.to_str().unwrap(), "position 8", "only 4 bytes", "file.rotation=restart"] {
+            assert!(error.contains(part), "{error}");
+        }
+        let host = Arc::new(Host::default());
+        host.store_position(file.to_str().unwrap(), 8i64);
+        let error = start(&host, &file, &[]).await.unwrap().poll().await.unwrap_err().to_string();
+        assert!(error.contains("position 8") && error.contains("only 4 bytes"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_truncated_file_is_read_again_where_that_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("in");
+        fs::write(&file, "one\ntwo\nhalf").unwrap();
+        let mut task = start(&Arc::default(), &file, &[("file.rotation", "restart")]).await.unwrap();
+        next(&mut task).await;
+        assert_eq!(task.poll().await.unwrap(), None);
+        fs::write(&file, "new\n").unwrap();
+        let rest = next(&mut task).await;
+        assert_eq!((texts(&rest), position(&rest[0])), (vec!["half"], Some(0)));
+        let records = next(&mut task).await;
+        assert_eq!((texts(&records), position(&records[0])), (vec!["new"], Some(4)));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_renamed_file_is_read_to_its_end_before_its_successor() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("in");
+        fs::write(&file, "1\n").unwrap();
+        let mut task = start(&Arc::default(), &file, &[("file.rotation", "restart")]).await.unwrap();
+        assert_eq!(texts(&next(&mut task).await), ["1"]);
+        append(&file, "2\n");
+        fs::rename(&file, dir.path().join("in.1")).unwrap();
+        fs::write(&file, "3\n").unwrap();
+        assert_eq!(texts(&next(&mut task).await), ["2"]);
+        assert_eq!(texts(&next(&mut task).await), ["3"]);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn without_the_option_a_renamed_file_stays_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("in");
+        fs::write(&file, "1\n").unwrap();
+        let mut task = start(&Arc::default(), &file, &[]).await.unwrap();
+        next(&mut task).await;
+        fs::rename(&file, dir.path().join("in.1")).unwrap();
+        fs::write(&file, "other\n").unwrap();
+        assert_eq!(task.poll().await.unwrap(), None);
+        append(&dir.path().join("in.1"), "2\n");
+        assert_eq!(texts(&next(&mut task).await), ["2"]);
+    }
+
+    #[tokio::test]
+    async fn an_input_that_cannot_be_read_fails_the_task_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = start(&Arc::default(), dir.path(), &[]).await.unwrap();
+        let error = task.poll().await.unwrap_err();
+        assert!(error.to_string().contains(dir.path().to_str().unwrap()), "{error}");
+        assert!(error.trace().contains("directory"), "{}", error.trace());
+    }
+
+    #[tokio::test]
+    async fn a_stored_position_that_is_no_number_fails_the_task() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("in");
+        let host = Arc::new(Host::default());
+        host.store_position(file.to_str().unwrap(), "7");
+        let error = start(&host, &file, &[]).await.err().unwrap();
+        assert!(error.to_string().starts_with("Offset position is the incorrect type"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_named_pipe_is_read_and_waiting_for_it_can_be_interrupted() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let host = Arc::new(Host::default());
+        let mut task = start(&host, &pipe, &[]).await.unwrap();
+        host.wake();
+        assert_eq!(task.poll().await.unwrap(), None);
+        let writer = std::thread::spawn(move || {
+            let mut pipe = File::options().write(true).open(pipe).unwrap();
+            pipe.write_all(b"through\na pipe\n").unwrap();
+        });
+        let mut lines = Vec::new();
+        while lines.len() < 2 {
+            lines.extend(next(&mut task).await);
+        }
+        assert_eq!(texts(&lines), ["through", "a pipe"]);
+        writer.join().unwrap();
+        host.wake();
+        assert_eq!(task.poll().await.unwrap(), None);
+    }
+}
