@@ -97,9 +97,15 @@ async fn exchange(method: &str, url: &str, headers: &[(String, String)], body: B
         let body = response.into_body().collect().await?.to_bytes();
         anyhow::Ok(Response { status, headers, body })
     };
-    // The connection future moves the bytes; it ends when `answer` drops the sender.
-    let (answer, _connection) = tokio::join!(answer, connection);
-    answer
+    tokio::pin!(answer, connection);
+    // The connection future moves the bytes. A server may keep it open behind its answer: that is not waited for.
+    tokio::select! {
+        answer = &mut answer => answer,
+        ended = &mut connection => {
+            ended?;
+            answer.await
+        }
+    }
 }
 
 /// Sends raw bytes to `host:port`, closes the sending side and reads whatever comes back; for requests that no HTTP client would build.

@@ -14,8 +14,8 @@ pub struct Scenario {
     pub name: String,
     /// What the scenario shows, in one sentence.
     pub about: String,
-    /// Worker properties it needs beyond the common ones; scenarios with equal maps share a worker.
-    pub worker: BTreeMap<String, String>,
+    /// Which of the workers in `workers.yaml` it talks to; scenarios with the same name share one.
+    pub worker: String,
     pub(super) steps: Vec<Step>,
 }
 
@@ -23,9 +23,29 @@ pub struct Scenario {
 #[serde(deny_unknown_fields)]
 struct ScenarioFile {
     about: String,
-    #[serde(default)]
-    worker: BTreeMap<String, String>,
+    #[serde(default = "default_worker")]
+    worker: String,
     steps: Vec<Step>,
+}
+
+fn default_worker() -> String {
+    "default".to_owned()
+}
+
+/// Worker properties beyond the common ones, by worker name.
+pub type Workers = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Name of the file in the folder of scenarios that defines [`Workers`].
+const WORKERS: &str = "workers.yaml";
+
+/// Reads the workers that scenarios below `root` may name.
+///
+/// # Errors
+/// When `workers.yaml` cannot be read or is not a map of maps of texts.
+pub fn workers(root: &Path) -> Result<Workers> {
+    let path = root.join(WORKERS);
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_yaml_ng::from_str(&text).with_context(|| format!("not a map of worker properties: {}", path.display()))
 }
 
 /// One step; exactly one of its actions is set.
@@ -104,7 +124,7 @@ fn collect(dir: &Path, into: &mut Vec<PathBuf>) -> Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             collect(&path, into)?;
-        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+        } else if path.extension().is_some_and(|extension| extension == "yaml") && !path.ends_with(WORKERS) {
             into.push(path);
         }
     }

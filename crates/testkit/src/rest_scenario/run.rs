@@ -100,6 +100,9 @@ async fn one(step: &Step, variables: &mut Variables, target: &Target) -> Result<
     let text = step.text.as_deref().map(|text| variables.fill(text)).transpose()?;
     if let Some(path) = &step.write {
         let path = variables.fill(path)?;
+        if let Some(parent) = Path::new(&path).parent() {
+            tokio::fs::create_dir_all(parent).await.with_context(|| format!("cannot make the folder of {path}"))?;
+        }
         return tokio::fs::write(&path, text.unwrap_or_default()).await.with_context(|| format!("cannot write {path}"));
     }
     if let Some(path) = &step.append {
