@@ -186,3 +186,125 @@ async fn woken(context: Option<&SourceTaskContext>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+    use milena_api::metrics::PluginMetrics;
+    use milena_api::source::{OffsetReader, OffsetStore, SourceConnector, SourceTaskHost, TransactionContext};
+
+    use super::*;
+    use crate::GeneratorSourceConnector;
+
+    /// A runtime that always wants control back, with one stored offset.
+    struct Host(Option<SourceMap>);
+
+    struct Offsets(Option<SourceMap>);
+
+    impl OffsetStore for Offsets {
+        fn offsets<'a>(&'a self, partitions: &'a [SourceMap]) -> BoxFuture<'a, Result<Vec<Option<SourceMap>>>> {
+            let found = partitions.iter().map(|_| self.0.clone()).collect();
+            async move { Ok(found) }.boxed()
+        }
+    }
+
+    impl SourceTaskHost for Host {
+        fn configs(&self) -> ConfigMap {
+            ConfigMap::new()
+        }
+
+        fn offset_reader(&self) -> OffsetReader {
+            OffsetReader::new(Arc::new(Offsets(self.0.clone())))
+        }
+
+        fn transaction_context(&self) -> Option<TransactionContext> {
+            None
+        }
+
+        fn metrics(&self) -> PluginMetrics {
+            PluginMetrics::discard()
+        }
+
+        fn wakeup(&self) -> BoxFuture<'_, ()> {
+            async {}.boxed()
+        }
+    }
+
+    async fn tasks(
+        properties: &[(&str, &str)],
+        max: usize,
+        stored: Option<SourceMap>,
+    ) -> Result<Vec<GeneratorSourceTask>> {
+        let mut config: ConfigMap = properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        config.insert("topic".to_owned(), "t".to_owned());
+        let mut connector = GeneratorSourceConnector::default();
+        connector.start(config).await?;
+        let mut tasks = Vec::new();
+        for config in connector.task_configs(max).await? {
+            let mut task = GeneratorSourceTask::default();
+            task.initialize(SourceTaskContext::new(Arc::new(Host(stored.clone())))).await?;
+            task.start(config).await?;
+            tasks.push(task);
+        }
+        Ok(tasks)
+    }
+
+    /// All records up to the first empty poll.
+    async fn drain(task: &mut GeneratorSourceTask) -> Vec<SourceRecord> {
+        let mut records = Vec::new();
+        while let Some(more) = task.poll().await.unwrap() {
+            records.extend(more);
+        }
+        records
+    }
+
+    #[tokio::test]
+    async fn the_tasks_together_make_as_many_records_as_were_asked_for() {
+        let mut made = Vec::new();
+        for task in &mut tasks(&[("messages", "10"), ("batch.size", "2")], 3, None).await.unwrap() {
+            made.push(drain(task).await.len());
+        }
+        assert_eq!(made, [4, 3, 3]);
+    }
+
+    #[tokio::test]
+    async fn values_have_the_size_and_share_one_buffer() {
+        let mut task = tasks(&[("messages", "2"), ("message.size", "12")], 1, None).await.unwrap().remove(0);
+        let records = drain(&mut task).await;
+        assert_eq!(records[0].value, Value::from("012345678901"));
+        assert_eq!(records[0].value_schema, Some(Schema::string()));
+        assert_eq!(records[0].value.as_str().unwrap().as_ptr(), records[1].value.as_str().unwrap().as_ptr());
+        let mut task = tasks(&[("messages", "1"), ("format", "bytes")], 1, None).await.unwrap().remove(0);
+        let records = drain(&mut task).await;
+        assert!(matches!(&records[0].value, Value::Bytes(bytes) if bytes.len() == 100));
+    }
+
+    #[tokio::test]
+    async fn a_restarted_task_makes_what_was_left_and_nothing_twice() {
+        let properties = [("messages", "5"), ("quickstart", "orders")];
+        let all = drain(&mut tasks(&properties, 1, None).await.unwrap()[0]).await;
+        let stored = all[1].source_offset.as_deref().cloned();
+        assert_eq!(stored.as_ref().unwrap().to_string(), "{count=2}");
+        let rest = drain(&mut tasks(&properties, 1, stored).await.unwrap()[0]).await;
+        let values = |records: &[SourceRecord]| records.iter().map(|record| record.value.clone()).collect::<Vec<_>>();
+        assert_eq!(values(&rest), values(&all[2..]));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_key_field_fails_the_connector() {
+        let error = tasks(&[("quickstart", "users"), ("key.field", "id")], 1, None).await.err().unwrap();
+        assert!(error.to_string().contains("registertime, userid"), "{error}");
+    }
+
+    #[test]
+    fn a_limited_task_waits_for_its_next_slice() {
+        let mut pace = Pace::new(100.0);
+        assert!(pace.due(1000).is_err_and(|wait| wait <= SLICE));
+        pace.since -= Duration::from_secs(1);
+        assert!(pace.due(1000).is_ok_and(|due| (100..200).contains(&due)));
+        pace.made = 100;
+        assert!(pace.due(1000).is_err());
+        assert_eq!(Pace { since: pace.since, made: 0, ..Pace::new(100.0) }.due(7), Ok(7));
+    }
+}
