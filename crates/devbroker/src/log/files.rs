@@ -3,8 +3,8 @@
 //! A batch is written before its request is answered, so it survives the death of the process; the disk is forced on a clean stop and
 //! every few seconds while something is written. A torn tail is cut off when the files are opened.
 
-use super::batch::{HEADER_LEN, Header};
 use crate::error::{Error, Result};
+use milena_kafka::records::{BatchHeader, HEADER_LEN};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -55,7 +55,7 @@ pub(crate) struct Files {
 impl Files {
     /// Opens the partition's folder, makes it if needed, and reports every batch found, in order. After a clean stop (`trusted`) only
     /// headers are read; otherwise the checksums of the newest file are checked too.
-    pub fn open(dir: PathBuf, trusted: bool, mut found: impl FnMut(Header, Place)) -> Result<Self> {
+    pub fn open(dir: PathBuf, trusted: bool, mut found: impl FnMut(BatchHeader, Place)) -> Result<Self> {
         std::fs::create_dir_all(&dir).map_err(|error| Error::io("create", &dir, error))?;
         let mut bases = Vec::new();
         for entry in std::fs::read_dir(&dir).map_err(|error| Error::io("list", &dir, error))? {
@@ -164,27 +164,27 @@ fn scan(
     total: u64,
     check: bool,
     next_offset: &mut Option<i64>,
-    found: &mut impl FnMut(Header, Place),
+    found: &mut impl FnMut(BatchHeader, Place),
 ) -> std::io::Result<u64> {
     let mut position = 0;
     let mut head = [0_u8; HEADER_LEN];
     let mut body = Vec::new();
     while position + HEADER_LEN as u64 <= total {
         segment.read(&mut head, position)?;
-        let Ok(header) = Header::read(&head) else { break };
-        if position + header.len as u64 > total || next_offset.is_some_and(|next| header.base_offset < next) {
+        let Ok(header) = BatchHeader::read(&head) else { break };
+        if position + header.total_len() as u64 > total || next_offset.is_some_and(|next| header.base_offset < next) {
             break;
         }
         if check {
-            body.resize(header.len, 0);
+            body.resize(header.total_len(), 0);
             segment.read(&mut body, position)?;
-            if !header.crc_matches(&body) {
+            if header.check_crc(&body).is_err() {
                 break;
             }
         }
         *next_offset = Some(header.last_offset() + 1);
         found(header, Place { segment: Arc::clone(segment), position });
-        position += header.len as u64;
+        position += header.total_len() as u64;
     }
     Ok(position)
 }

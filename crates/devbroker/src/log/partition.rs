@@ -2,7 +2,6 @@
 //!
 //! Counterpart: org.apache.kafka.storage.internals.log.UnifiedLog.
 
-use super::batch::{self, BatchError, Header};
 use super::files::{Files, Place, Segment};
 use super::producers::{Producers, Verdict};
 use super::timestamps;
@@ -11,6 +10,7 @@ use crate::sync::{lock, now_ms};
 use crate::topic_configs::LogSettings;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
+use milena_kafka::records::{self, BatchHeader, TimestampType};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
@@ -100,13 +100,13 @@ impl Partition {
         let mut producers = Producers::default();
         let mut bytes = 0;
         let files = Files::open(dir, trusted, |header, place| {
-            bytes += header.len as u64;
+            bytes += header.total_len() as u64;
             producers.record(&header, header.base_offset, -1);
             batches.push_back(Stored {
                 base: header.base_offset,
                 last: header.last_offset(),
                 max_timestamp: header.max_timestamp,
-                len: header.len,
+                len: header.total_len(),
                 data: None,
                 place: Some(place),
             });
@@ -287,30 +287,34 @@ impl Partition {
 }
 
 /// Checks that do not need the log: outside its lock.
-fn check_batch(records: &[u8]) -> Result<Header, Refused> {
-    let header = match Header::read(records) {
+fn check_batch(records: &[u8]) -> Result<BatchHeader, Refused> {
+    let header = match BatchHeader::read(records) {
         Ok(header) => header,
-        Err(BatchError::Magic) => {
+        // Offset 16 tells the formats apart in all of them.
+        Err(_) if records.get(16).is_some_and(|magic| *magic < 2) => {
             return Err((ResponseError::UnsupportedForMessageFormat, "only record batches of format v2 are accepted"));
         }
-        Err(BatchError::Truncated | BatchError::Malformed) => {
+        Err(_) => {
             return Err((ResponseError::CorruptMessage, "the record batch is cut off or its header makes no sense"));
         }
     };
-    if header.len > records.len() {
+    if header.total_len() > records.len() {
         return Err((ResponseError::CorruptMessage, "the record batch is cut off"));
     }
-    if header.len < records.len() {
+    if header.total_len() < records.len() {
         return Err((ResponseError::InvalidRecord, "a produce request has exactly one record batch per partition"));
     }
-    if !header.crc_matches(records) {
+    if header.check_crc(records).is_err() {
         return Err((ResponseError::CorruptMessage, "the checksum of the record batch is wrong"));
     }
     if header.count == 0 || header.last_offset_delta != header.count - 1 {
         return Err((ResponseError::InvalidRecord, "record count and last offset of the batch do not fit together"));
     }
-    if header.is_control_or_transactional() {
+    if header.is_control() || header.is_transactional() {
         return Err((ResponseError::InvalidRecord, "the development broker has no transactions yet"));
+    }
+    if header.compression().is_err() {
+        return Err((ResponseError::CorruptMessage, "the codec of the record batch is not known"));
     }
     if header.producer_id >= 0 && (header.producer_epoch < 0 || header.base_sequence < 0) {
         return Err((ResponseError::InvalidRecord, "a batch with a producer id needs an epoch and a sequence number"));
@@ -322,7 +326,7 @@ impl State {
     fn append(
         &mut self,
         records: &[u8],
-        header: &Header,
+        header: &BatchHeader,
         acks: i16,
         now: i64,
         cache_limit: usize,
@@ -336,8 +340,11 @@ impl State {
                 "min.insync.replicas is more than the one replica there is",
             ));
         }
-        if header.len > usize::try_from(self.settings.max_message_bytes).unwrap_or(0) {
+        if header.total_len() > usize::try_from(self.settings.max_message_bytes).unwrap_or(0) {
             return Err((ResponseError::MessageTooLarge, "the record batch is larger than max.message.bytes"));
+        }
+        if !self.settings.log_append_time && header.timestamp_type() == TimestampType::LogAppendTime {
+            return Err((ResponseError::InvalidTimestamp, "only the broker sets the log append time"));
         }
         if !self.settings.log_append_time
             && header.max_timestamp > now.saturating_add(self.settings.timestamp_after_max_ms)
@@ -363,17 +370,19 @@ impl State {
                 return Err((ResponseError::InvalidProducerEpoch, "a newer epoch of this producer has written here"));
             }
         }
-        let mut copy = BytesMut::from(records);
         let base = self.end;
-        batch::place(&mut copy, base, LEADER_EPOCH);
+        let mut copy = BytesMut::from(records);
         let mut max_timestamp = header.max_timestamp;
         let mut log_append_time = -1;
+        let mut placed =
+            records::set_base_offset(&mut copy, base).and_then(|()| records::set_leader_epoch(&mut copy, LEADER_EPOCH));
         if self.settings.log_append_time {
-            batch::stamp(&mut copy, header, Some(now));
+            placed = placed.and_then(|()| records::set_log_append_time(&mut copy, now));
             max_timestamp = now;
             log_append_time = now;
-        } else if header.has_log_append_time() {
-            batch::stamp(&mut copy, header, None);
+        }
+        if placed.is_err() {
+            return Err((ResponseError::CorruptMessage, "the record batch is cut off"));
         }
         let data = copy.freeze();
         let place = match &mut self.files {

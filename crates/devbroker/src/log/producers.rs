@@ -2,7 +2,7 @@
 //!
 //! Counterpart: org.apache.kafka.storage.internals.log.ProducerStateManager.
 
-use super::batch::Header;
+use milena_kafka::records::BatchHeader;
 use std::collections::{HashMap, VecDeque};
 
 const REMEMBERED: usize = 5;
@@ -41,7 +41,7 @@ pub(crate) struct Producers {
 
 impl Producers {
     /// Judges a batch before it is appended.
-    pub fn judge(&self, header: &Header) -> Verdict {
+    pub fn judge(&self, header: &BatchHeader) -> Verdict {
         if header.producer_id < 0 {
             return Verdict::Append;
         }
@@ -56,7 +56,7 @@ impl Producers {
             return if header.base_sequence == 0 { Verdict::Append } else { Verdict::OutOfOrder };
         }
         let same = |known: &&Known| {
-            known.first_sequence == header.base_sequence && known.last_sequence == header.last_sequence()
+            known.first_sequence == header.base_sequence && known.last_sequence == last_sequence(header)
         };
         if let Some(known) = state.batches.iter().find(same) {
             return Verdict::Duplicate(*known);
@@ -68,7 +68,7 @@ impl Producers {
     }
 
     /// Remembers a batch that was appended.
-    pub fn record(&mut self, header: &Header, base_offset: i64, log_append_time: i64) {
+    pub fn record(&mut self, header: &BatchHeader, base_offset: i64, log_append_time: i64) {
         if header.producer_id < 0 {
             return;
         }
@@ -85,7 +85,7 @@ impl Producers {
         }
         state.batches.push_back(Known {
             first_sequence: header.base_sequence,
-            last_sequence: header.last_sequence(),
+            last_sequence: last_sequence(header),
             base_offset,
             log_append_time,
         });
@@ -97,6 +97,12 @@ impl Producers {
     }
 }
 
+/// Sequence number of the last record; sequences wrap around to 0.
+fn last_sequence(header: &BatchHeader) -> i32 {
+    let last = i64::from(header.base_sequence) + i64::from(header.last_offset_delta);
+    i32::try_from(last % (i64::from(i32::MAX) + 1)).unwrap_or(0)
+}
+
 fn next(sequence: i32) -> i32 {
     sequence.checked_add(1).unwrap_or(0)
 }
@@ -104,10 +110,10 @@ fn next(sequence: i32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::batch::tests::batch;
+    use crate::log::test_batches::batch;
 
-    fn header(epoch: i16, sequence: i32, count: i32) -> Header {
-        Header::read(&batch(7, epoch, sequence, count, 0)).unwrap()
+    fn header(epoch: i16, sequence: i32, count: i32) -> BatchHeader {
+        BatchHeader::read(&batch(7, epoch, sequence, count, 0)).unwrap()
     }
 
     #[test]
@@ -134,7 +140,7 @@ mod tests {
     fn sequences_wrap_around_to_zero() {
         let mut producers = Producers::default();
         let last = header(0, i32::MAX - 1, 2);
-        assert_eq!(last.last_sequence(), i32::MAX);
+        assert_eq!(last_sequence(&last), i32::MAX);
         producers.record(&last, 0, -1);
         assert_eq!(producers.judge(&header(0, 0, 1)), Verdict::Append);
     }

@@ -1,43 +1,42 @@
 //! Finds a record by its time inside a batch; the only place where this broker looks into records.
 
-use super::batch::{HEADER_LEN, Header};
-use bytes::Buf;
+use milena_kafka::records::{BatchHeader, Compression, HEADER_LEN, RecordIter};
 
 /// Offset and timestamp of the batch's first record that is not before `log_start` and not older than `timestamp`.
 pub(super) fn first_at_or_after(batch: &[u8], timestamp: i64, log_start: i64) -> Option<(i64, i64)> {
-    let header = Header::read(batch).ok()?;
-    if header.has_log_append_time() {
-        // All records have the batch's time.
-        let first = header.base_offset.max(log_start);
-        return (header.max_timestamp >= timestamp).then_some((first, header.max_timestamp));
-    }
-    walk(batch.get(HEADER_LEN..)?, &header, timestamp, log_start)
-}
-
-fn walk(mut records: &[u8], header: &Header, timestamp: i64, log_start: i64) -> Option<(i64, i64)> {
-    for _ in 0..header.count {
-        let length = usize::try_from(varint(&mut records)?).ok()?;
-        let (mut record, rest) = records.split_at_checked(length)?;
-        records = rest;
-        record.try_get_i8().ok()?;
-        let time = header.base_timestamp.checked_add(varint(&mut record)?)?;
-        let offset = header.base_offset.checked_add(varint(&mut record)?)?;
-        if time >= timestamp && offset >= log_start {
-            return Some((offset, time));
+    let header = BatchHeader::read(batch).ok()?;
+    let stored = batch.get(HEADER_LEN..)?;
+    let decompressed;
+    let records = match header.compression().ok()? {
+        Compression::None => stored,
+        codec => {
+            decompressed = codec.decompress(stored).ok()?;
+            decompressed.as_slice()
+        }
+    };
+    let mut records = RecordIter::new(&header, records);
+    while let Some(Ok(record)) = records.next_checked() {
+        let time = record.timestamp.unwrap_or(-1);
+        if time >= timestamp && record.offset >= log_start {
+            return Some((record.offset, time));
         }
     }
     None
 }
 
-/// A zig-zag number of variable length.
-fn varint(input: &mut &[u8]) -> Option<i64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let byte = input.try_get_u8().ok()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(((value >> 1) as i64) ^ -((value & 1) as i64));
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::test_batches::build;
+
+    #[test]
+    fn a_record_is_found_by_its_time_in_every_codec() {
+        for codec in [Compression::None, Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd] {
+            let batch = build(&[10, 30, 20, 40], codec, None);
+            assert_eq!(first_at_or_after(&batch, 5, 0), Some((0, 10)));
+            assert_eq!(first_at_or_after(&batch, 11, 0), Some((1, 30)));
+            assert_eq!(first_at_or_after(&batch, 11, 2), Some((2, 20)));
+            assert_eq!(first_at_or_after(&batch, 41, 0), None);
         }
     }
-    None
 }

@@ -1,7 +1,8 @@
 use super::*;
 use crate::config::DevBrokerConfig;
-use crate::log::batch::tests::batch;
+use crate::log::test_batches::batch;
 use crate::topic_configs::Configs;
+use milena_kafka::records::{BatchBuilder, Compression, Level, RecordParts};
 
 fn settings(set: &[(&str, &str)]) -> LogSettings {
     let configs: Configs = set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -23,10 +24,10 @@ fn read_bases(partition: &Partition, offset: i64, max: usize) -> Vec<i64> {
     let mut rest: &[u8] = &all;
     let mut bases = Vec::new();
     while !rest.is_empty() {
-        let header = Header::read(rest).unwrap();
-        assert!(header.crc_matches(&rest[..header.len]));
+        let header = BatchHeader::read(rest).unwrap();
+        assert!(header.check_crc(rest).is_ok());
         bases.push(header.base_offset);
-        rest = &rest[header.len..];
+        rest = &rest[header.total_len()..];
     }
     bases
 }
@@ -56,7 +57,7 @@ fn bad_batches_are_refused_and_leave_no_trace() {
     let two = [plain(1), plain(1)].concat();
     assert_eq!(partition.append(&two, 1).unwrap_err().0, ResponseError::InvalidRecord);
     assert_eq!(partition.append(&plain(1)[..70], 1).unwrap_err().0, ResponseError::CorruptMessage);
-    partition.configure(settings(&[("max.message.bytes", "100")]));
+    partition.configure(settings(&[("max.message.bytes", "90")]));
     assert_eq!(partition.append(&plain(1), 1).unwrap_err().0, ResponseError::MessageTooLarge);
     partition.configure(settings(&[("min.insync.replicas", "2")]));
     assert_eq!(partition.append(&plain(1), -1).unwrap_err().0, ResponseError::NotEnoughReplicas);
@@ -84,9 +85,12 @@ fn the_brokers_time_replaces_the_producers_where_the_topic_says_so() {
     assert!(appended.log_append_time >= before);
     let mut out = Vec::new();
     partition.read(0, 1000, true, &mut out).unwrap();
-    let header = Header::read(&out[0]).unwrap();
-    assert!(header.crc_matches(&out[0]));
-    assert_eq!((header.has_log_append_time(), header.max_timestamp), (true, appended.log_append_time));
+    let header = BatchHeader::read(&out[0]).unwrap();
+    assert!(header.check_crc(&out[0]).is_ok());
+    assert_eq!(
+        (header.timestamp_type(), header.max_timestamp),
+        (TimestampType::LogAppendTime, appended.log_append_time)
+    );
 }
 
 #[test]
@@ -193,12 +197,10 @@ fn batches_that_left_memory_are_read_from_their_files() {
 fn files_of_dropped_batches_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     let partition = on_disk(dir.path(), false, 1000);
-    let mut large = batch(-1, -1, -1, 1, 1000);
-    large.resize(600_000, 0);
-    let length = i32::try_from(large.len() - 12).unwrap();
-    large[8..12].copy_from_slice(&length.to_be_bytes());
-    let header = Header::read(&large).unwrap();
-    batch::stamp(&mut large, &header, None);
+    let mut builder = BatchBuilder::with_capacity(600_100);
+    let value = vec![b'v'; 600_000];
+    builder.append(&RecordParts { timestamp: 1000, key: None, value: Some(&value), headers: &[] }).unwrap();
+    let large = builder.build(Compression::None, Level::default(), None).unwrap();
     for _ in 0..4 {
         partition.append(&large, 1).unwrap();
     }
