@@ -124,7 +124,7 @@ fn documentation(field: &syn::Field) -> String {
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("doc")) {
         let syn::Meta::NameValue(meta) = &attribute.meta else { continue };
         let Expr::Lit(syn::ExprLit { lit: Lit::Str(line), .. }) = &meta.value else { continue };
-        for line in line.value().lines().map(str::trim) {
+        for line in line.value().split('\n').map(str::trim) {
             if line.is_empty() {
                 paragraph_ends = !text.is_empty();
                 continue;

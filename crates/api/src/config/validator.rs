@@ -175,7 +175,8 @@ impl Validator {
             Rule::Regex => match value.as_str().map(java_regex::compile) {
                 Some(Ok(_)) => Ok(()),
                 Some(Err(message)) => refuse(&format!("Invalid regex: {message}")),
-                None => refuse("Invalid regex: null"),
+                // What Java's regular expressions say of a null, and Kafka passes on.
+                None => refuse(r#"Invalid regex: Cannot invoke "String.isEmpty()" because "this.pattern" is null"#),
             },
             Rule::All(all) => all.iter().try_for_each(|one| one.ensure_valid(name, value)),
             Rule::OrNull(_) if value.is_null() => Ok(()),
