@@ -1,5 +1,11 @@
 //! Definitions, validators, validation and embedding. The texts are those that Kafka's own classes gave for the same cases.
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests: a failure there is a failure of the test"
+)]
+
 use milena_api::config::{
     ConfigDef, ConfigError, ConfigInput, ConfigKey, ConfigMap, ConfigValue, DistinctList, Importance, Parsed,
     ParsedConfig, Recommender, Type, Validator, fixed_values,

@@ -1,5 +1,7 @@
 //! `#[derive(ConfigDef)]`.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure there is a failure of the test")]
+
 use std::time::Duration;
 
 use milena_api::config::{

@@ -1,5 +1,7 @@
 //! Parsing against the answers of Kafka's own classes.
 
+#![expect(clippy::expect_used, reason = "helpers of tests: a failure there is a failure of the test")]
+
 use milena_api::config::{Parsed, Type, parse_type};
 use serde_json::{Value, json};
 
