@@ -1,0 +1,1 @@
+//! HTTP mechanics, with a herder of fixed answers; the behaviour of Kafka Connect is judged by the scenarios of `tests/rest`.
