@@ -3,6 +3,8 @@
 mod error;
 mod nearest;
 mod registry;
+#[cfg(test)]
+pub(crate) mod test_plugins;
 mod version;
 
 pub use error::PluginError;
