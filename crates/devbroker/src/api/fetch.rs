@@ -70,7 +70,7 @@ async fn read_or_wait(cx: &Context<'_>, request: &FetchRequest, session: &Sessio
     }
 }
 
-type Log = Result<Arc<Partition>, ()>;
+type Log = Result<Arc<Partition>, ResponseError>;
 
 /// The logs of the session's partitions, in its order.
 fn resolve(cx: &Context<'_>, session: &Session) -> Vec<Log> {
@@ -83,7 +83,11 @@ fn resolve(cx: &Context<'_>, session: &Session) -> Vec<Log> {
             let topic = topics.entry((&key.name, key.id)).or_insert_with(|| {
                 if by_id { cx.shared.topics.by_id(&key.id) } else { cx.shared.topics.by_name(&key.name) }
             });
-            topic.as_ref().and_then(|topic| topic.partition(key.partition)).ok_or(())
+            match topic {
+                Some(topic) => topic.partition(key.partition).ok_or(ResponseError::UnknownTopicOrPartition),
+                None if by_id => Err(ResponseError::UnknownTopicId),
+                None => Err(ResponseError::UnknownTopicOrPartition),
+            }
         })
         .collect()
 }
@@ -104,12 +108,14 @@ fn read(session: &Session, logs: &[Log], max_bytes: usize) -> Vec<Part> {
 fn read_one(key: &Key, wanted: &Wanted, log: &Log, left: usize, at_least_one: bool) -> Part {
     let mut part =
         Part { key: key.clone(), error: 0, high_watermark: -1, log_start: -1, records: Vec::new(), bytes: 0 };
-    let missing = if key.id.is_nil() { ResponseError::UnknownTopicOrPartition } else { ResponseError::UnknownTopicId };
     let failed = |mut part: Part, error: ResponseError| {
         part.error = error.code();
         part
     };
-    let Ok(log) = log else { return failed(part, missing) };
+    let log = match log {
+        Ok(log) => log,
+        Err(error) => return failed(part, *error),
+    };
     if wanted.leader_epoch > 0 {
         return failed(part, ResponseError::UnknownLeaderEpoch);
     }
@@ -122,7 +128,8 @@ fn read_one(key: &Key, wanted: &Wanted, log: &Log, left: usize, at_least_one: bo
             part
         }
         Err(ReadError::OutOfRange) => failed(part, ResponseError::OffsetOutOfRange),
-        Err(ReadError::Deleted) => failed(part, missing),
+        Err(ReadError::Deleted) if key.id.is_nil() => failed(part, ResponseError::UnknownTopicOrPartition),
+        Err(ReadError::Deleted) => failed(part, ResponseError::UnknownTopicId),
         Err(ReadError::Storage) => failed(part, ResponseError::KafkaStorageError),
     }
 }
