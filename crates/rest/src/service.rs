@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -87,6 +88,9 @@ impl Service {
         if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
             return closing(Failure::bad_request("No Host").into_reply());
         }
+        if request.method() == Method::CONNECT {
+            return closing(Failure::bad_request("Bad Request").into_reply());
+        }
         let segments = match path::segments(request.uri().path()) {
             Ok(segments) => segments,
             Err(reason) => return closing(Failure::bad_request(reason).into_reply()),
@@ -129,7 +133,7 @@ impl Service {
         }
         let mut bytes = Bytes::new();
         if resource.reads_body(&parts.method) {
-            bytes = Limited::new(body, MAX_BODY).collect().await.map_err(|error| too_long(&*error))?.to_bytes();
+            bytes = read(body, self.timeouts.request()).await?;
             if content_type.is_none() && !bytes.is_empty() && !resource.is_internal(&parts.method) {
                 return Err(Failure::http(StatusCode::UNSUPPORTED_MEDIA_TYPE));
             }
@@ -148,12 +152,17 @@ impl Service {
     }
 }
 
-fn too_long(error: &(dyn std::error::Error + 'static)) -> Failure {
-    if error.is::<http_body_util::LengthLimitError>() {
-        let text = format!("The body is longer than {MAX_BODY} bytes");
-        return Failure::new(StatusCode::PAYLOAD_TOO_LARGE.as_u16(), text);
+/// A whole body, within its limits of length and time.
+async fn read(body: Incoming, within: Duration) -> Result<Bytes, Failure> {
+    match tokio::time::timeout(within, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            let text = format!("The body is longer than {MAX_BODY} bytes");
+            Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE.as_u16(), text))
+        }
+        Ok(Err(error)) => Err(Failure::bad_request(format!("The body could not be read: {error}"))),
+        Err(_) => Err(Failure::http(StatusCode::REQUEST_TIMEOUT)),
     }
-    Failure::bad_request(format!("The body could not be read: {error}"))
 }
 
 fn accept(headers: &HeaderMap) -> String {

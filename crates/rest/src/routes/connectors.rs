@@ -105,7 +105,9 @@ pub async fn patch_config(endpoint: &Endpoint, call: &Call, name: &str) -> Resul
     let Some(patch) = read_config(call)? else {
         // Without a patch nothing can be changed, but a connector that does not exist is the greater mistake.
         endpoint.complete(endpoint.herder.connector_config(name)).await?;
-        return Err(Failure::internal("Cannot invoke \"java.util.Map.entrySet()\" because \"patch\" is null"));
+        return Err(Failure::internal(
+            "Cannot invoke \"java.util.Map.forEach(java.util.function.BiConsumer)\" because \"patch\" is null",
+        ));
     };
     let patched = endpoint.complete(endpoint.herder.patch_connector_config(name, patch)).await?;
     Reply::ok(&ConnectorInfoBody::from(&patched.info))
