@@ -1,1 +1,50 @@
-fn main() {}
+//! The project's own tool: `cargo xtask <command>`. It checks what no compiler checks and runs every test suite, the same way on a laptop and in CI.
+
+mod broker;
+mod checks;
+mod ci;
+mod deps;
+mod rest;
+mod shell;
+mod tally;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+/// A command: its name, its arguments and purpose, and what it runs.
+type Command = (&'static str, &'static str, fn(&[String]) -> Result<ExitCode>);
+
+/// All commands, by name.
+const COMMANDS: &[Command] = &[
+    ("ci", "every check and test that a change has to pass; what .ci/run calls", |_| ci::run(ci::Extent::Change)),
+    ("deps", "check that the crates depend on each other in the permitted directions only", |_| {
+        deps::check().map(|()| ExitCode::SUCCESS)
+    }),
+    ("docs", "build the API documentation, warnings are errors", |_| checks::docs().map(|()| ExitCode::SUCCESS)),
+    ("full", "as ci, with release builds and the long tests (millions of lines)", |_| ci::run(ci::Extent::Full)),
+    ("rest", "--worker java|milena [filter]: run the REST scenarios of tests/rest against a worker", rest::run),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<ExitCode> {
+    let Some((name, rest)) = arguments.split_first() else { bail!("say what to do:\n{}", usage()) };
+    match COMMANDS.iter().find(|(command, _, _)| command == name) {
+        Some((_, _, run)) => run(rest),
+        None => bail!("no command '{name}'; there are:\n{}", usage()),
+    }
+}
+
+fn usage() -> String {
+    COMMANDS.iter().map(|(name, about, _)| format!("  cargo xtask {name:<5} {about}")).collect::<Vec<_>>().join("\n")
+}

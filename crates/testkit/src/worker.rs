@@ -17,7 +17,7 @@ use crate::{kafka, port, reference};
 /// Time for a worker to answer on REST; a Java worker on a busy two-core machine has been seen to need 40 s.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// Pause between two looks at something that cannot call back.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Whose worker is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,124 @@
+//! `cargo xtask ci`: everything that a change has to pass, cheapest first.
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::broker::{self, Broker};
+use crate::tally::{self, Tally};
+use crate::{checks, deps, rest, shell};
+
+/// How much is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What every change has to pass: half an hour on two cores from a clean clone.
+    Change,
+    /// With the tests that are marked as long, on release builds.
+    Full,
+}
+
+/// Whether the suites that start `milena` as a worker run. One line to switch them off while the worker cannot start.
+const MILENA_IS_A_WORKER: bool = false;
+
+/// Names the program under test to the suites.
+const MILENA_BIN: &str = "MILENA_BIN";
+
+/// A check's name and what it runs.
+type Check = (&'static str, fn() -> Result<()>);
+
+/// Checks of the source tree, cheapest first.
+const CHECKS: &[Check] = &[
+    ("no machine paths", checks::machine_paths),
+    ("file lengths", checks::file_lengths),
+    ("formatting", checks::format),
+    ("dependency arrows", deps::check),
+    ("clippy", checks::clippy),
+    ("documentation", checks::docs),
+];
+
+/// Runs all of it and ends with the line `N passed, N failed`.
+pub fn run(extent: Extent) -> Result<ExitCode> {
+    let begun = Instant::now();
+    let mut total = Tally::default();
+    for (name, check) in CHECKS {
+        println!("--- check: {name}");
+        if let Err(error) = check() {
+            println!("check failed: {name}: {error:#}");
+            total.add(Tally::one_failed());
+            return Ok(finish(total, begun));
+        }
+    }
+    total.add(suites(extent)?);
+    Ok(finish(total, begun))
+}
+
+fn finish(total: Tally, begun: Instant) -> ExitCode {
+    println!("--- {} s", begun.elapsed().as_secs());
+    println!("{} passed, {} failed", total.passed, total.failed);
+    if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The suites: own tests of all crates, then black-box tests, then REST scenarios. One that fails does not keep the next from running.
+fn suites(extent: Extent) -> Result<Tally> {
+    let broker = if java()? { Some(Broker::start()?) } else { None };
+    let mut total = Tally::default();
+    let run = |command: &mut Command| {
+        if let Some(broker) = &broker {
+            command.env(broker::BOOTSTRAP, broker.bootstrap());
+        }
+        tally::run(command)
+    };
+    total.add(run(&mut shell::cargo(&["test", "--workspace", "--exclude", "milena-e2e", "--no-fail-fast"]))?);
+    if broker.is_none() {
+        return Ok(total);
+    }
+    if MILENA_IS_A_WORKER {
+        total.add(end_to_end(extent, &run)?);
+    } else {
+        println!("left out: end-to-end tests and REST scenarios of milena (MILENA_IS_A_WORKER in xtask/src/ci.rs)");
+    }
+    total.add(run(rest::scenarios().args(["--worker", "java"]))?);
+    Ok(total)
+}
+
+/// Black-box tests of the program, one at a time because each wants the machine for itself; then the REST scenarios.
+fn end_to_end(extent: Extent, run: &impl Fn(&mut Command) -> Result<Tally>) -> Result<Tally> {
+    let full = extent == Extent::Full;
+    let profile: &[&str] = if full { &["--release"] } else { &[] };
+    if let Err(error) = shell::run(shell::cargo(&["build", "--package", "milena"]).args(profile)) {
+        println!("milena was not built: {error:#}");
+        return Ok(Tally::one_failed());
+    }
+    let program = shell::target_dir()?.join(if full { "release" } else { "debug" }).join("milena");
+    let mut tests = shell::cargo(&["test", "--package", "milena-e2e", "--no-fail-fast"]);
+    tests.args(profile).args(["--", "--test-threads", "1"]).env(MILENA_BIN, &program);
+    if full {
+        tests.arg("--include-ignored");
+    }
+    let mut total = run(&mut tests)?;
+    total.add(run(rest::scenarios().args(["--worker", "milena"]).env(MILENA_BIN, &program))?);
+    Ok(total)
+}
+
+/// Whether the tests that need the real Kafka can run. In CI they have to: what is missing is installed, or the run fails.
+fn java() -> Result<bool> {
+    let installed = || shell::is_installed("java", "-version") && shell::is_installed("mvn", "-version");
+    if installed() {
+        return Ok(true);
+    }
+    if std::env::var("CI").is_ok_and(|value| value == "true") {
+        shell::run(&mut shell::program("apt-get", &["update", "-qq"]))?;
+        let install = ["install", "-y", "-qq", "--no-install-recommends", "openjdk-17-jdk-headless", "maven"];
+        shell::run(shell::program("apt-get", &install).env("DEBIAN_FRONTEND", "noninteractive"))?;
+        if !installed() {
+            bail!("java and mvn are needed in CI and could not be installed");
+        }
+        return Ok(true);
+    }
+    println!(
+        "left out, because java or mvn is missing: tests on the real Kafka, end-to-end tests, REST scenarios of both workers"
+    );
+    println!("to run them, install a JDK 17 and Maven (Debian: apt-get install openjdk-17-jdk-headless maven)");
+    Ok(false)
+}
