@@ -1,3 +1,15 @@
 //! Milena's own Kafka client: everything that talks to a Kafka cluster.
 
+pub mod admin;
+pub mod config;
+mod error;
+mod error_code;
+mod net;
+mod offset_and_metadata;
 pub mod records;
+mod spawn;
+
+pub use error::{Error, Result};
+pub use error_code::ErrorCode;
+pub use milena_api::record::TopicPartition;
+pub use offset_and_metadata::OffsetAndMetadata;

@@ -1,0 +1,96 @@
+//! What all clients have in common.
+//!
+//! Counterpart: org.apache.kafka.clients.CommonClientConfigs.
+
+use std::time::Duration;
+
+use super::values::Values;
+use crate::error::Result;
+use crate::net::Address;
+
+/// What to do when no known broker can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecoveryStrategy {
+    None,
+    Rebootstrap,
+}
+
+/// Properties that every client has.
+#[derive(Debug, Clone)]
+pub(crate) struct ClientConfig {
+    pub bootstrap: Vec<Address>,
+    pub client_id: String,
+    pub request_timeout: Duration,
+    pub connect_timeout: Duration,
+    pub metadata_max_age: Duration,
+    pub reconnect_backoff: Backoff,
+    pub retry_backoff: Backoff,
+    pub recovery: RecoveryStrategy,
+    /// Bytes; `None` leaves it to the operating system.
+    pub send_buffer: Option<u32>,
+    pub receive_buffer: Option<u32>,
+}
+
+/// Waiting times that double up to a limit, each shifted by up to a fifth so that clients do not come in step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Backoff {
+    pub first: Duration,
+    pub most: Duration,
+}
+
+impl Backoff {
+    /// Time to wait after `failures` failures (from 1) in a row.
+    pub(crate) fn after(self, failures: u32) -> Duration {
+        let doubled = self.first.saturating_mul(1u32 << failures.saturating_sub(1).min(20));
+        doubled.min(self.most.max(self.first)).mul_f64(rand::random_range(0.8..1.2))
+    }
+}
+
+impl ClientConfig {
+    pub(super) fn from_values(values: &Values<'_>) -> Result<Self> {
+        let protocol = values.text("security.protocol").unwrap_or("PLAINTEXT");
+        if !protocol.eq_ignore_ascii_case("PLAINTEXT") {
+            return values.refuse(
+                "security.protocol",
+                "this version connects without TLS and SASL only; use a PLAINTEXT listener until they are there",
+            );
+        }
+        let mut bootstrap = Vec::new();
+        for server in values.list("bootstrap.servers") {
+            match Address::parse(server) {
+                Some(address) => bootstrap.push(address),
+                None => {
+                    return values
+                        .refuse("bootstrap.servers", format!("{server} is not a host and a port, as in host:9092"));
+                }
+            }
+        }
+        if bootstrap.is_empty() {
+            return values.refuse("bootstrap.servers", "No bootstrap urls given in bootstrap.servers");
+        }
+        // Java's default sizes were chosen before the kernel tuned buffers itself, which a fixed size would stop.
+        let buffer = |name| values.is_given(name).then(|| u32::try_from(values.long(name)).ok()).flatten();
+        let recovery = match values.text("metadata.recovery.strategy") {
+            Some(name) if name.eq_ignore_ascii_case("none") => RecoveryStrategy::None,
+            _ => RecoveryStrategy::Rebootstrap,
+        };
+        Ok(Self {
+            bootstrap,
+            client_id: values.text("client.id").unwrap_or("").to_owned(),
+            request_timeout: values.millis("request.timeout.ms"),
+            connect_timeout: values.millis("socket.connection.setup.timeout.ms"),
+            metadata_max_age: values.millis("metadata.max.age.ms"),
+            reconnect_backoff: Backoff {
+                first: values.millis("reconnect.backoff.ms"),
+                most: values.millis("reconnect.backoff.max.ms"),
+            },
+            retry_backoff: Backoff {
+                first: values.millis("retry.backoff.ms"),
+                most: values.millis("retry.backoff.max.ms"),
+            },
+            recovery,
+            send_buffer: buffer("send.buffer.bytes"),
+            receive_buffer: buffer("receive.buffer.bytes"),
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! Configuration of [`Consumer`](crate::consumer::Consumer).
+//!
+//! Counterpart: org.apache.kafka.clients.consumer.ConsumerConfig.
+
+use std::time::Duration;
+
+use super::client_config::ClientConfig;
+use super::consumer_keys::CONSUMER_KEYS;
+use super::values::Values;
+use super::{Properties, keys};
+use crate::error::Result;
+
+/// Where to start without a committed offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OffsetReset {
+    Earliest,
+    Latest,
+    /// Surface an error.
+    None,
+    /// The first record that is not older than this.
+    ByDuration(Duration),
+}
+
+/// What of transactions is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IsolationLevel {
+    ReadUncommitted,
+    ReadCommitted,
+}
+
+impl IsolationLevel {
+    pub(crate) fn id(self) -> i8 {
+        i8::from(self == Self::ReadCommitted)
+    }
+}
+
+/// How partitions are shared out in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Assignor {
+    Range,
+    RoundRobin,
+}
+
+/// Checked configuration of a consumer.
+#[derive(Debug, Clone)]
+pub struct ConsumerConfig {
+    pub(crate) client: ClientConfig,
+    pub(crate) group_id: Option<String>,
+    pub(crate) api_timeout: Duration,
+    pub(crate) session_timeout: Duration,
+    pub(crate) heartbeat_interval: Duration,
+    pub(crate) max_poll_interval: Duration,
+    pub(crate) max_poll_records: usize,
+    pub(crate) assignors: Vec<Assignor>,
+    pub(crate) reset: OffsetReset,
+    pub(crate) isolation: IsolationLevel,
+    pub(crate) check_crcs: bool,
+    pub(crate) allow_auto_create: bool,
+    pub(crate) exclude_internal: bool,
+    pub(crate) fetch_min_bytes: i32,
+    pub(crate) fetch_max_bytes: i32,
+    pub(crate) fetch_max_wait: Duration,
+    pub(crate) max_partition_fetch_bytes: i32,
+    pub(crate) rack: String,
+    /// Between commits of what was handed out; `None` leaves commits to the owner.
+    pub(crate) auto_commit: Option<Duration>,
+}
+
+impl ConsumerConfig {
+    /// Checks properties by Java's names.
+    ///
+    /// # Errors
+    /// The first property that cannot be used, by name.
+    pub fn from_properties(properties: &Properties) -> Result<Self> {
+        let values = Values::check("consumer", Self::keys(), properties)?;
+        values.refuse_java_classes(&[
+            ("key.deserializer", "ByteArrayDeserializer"),
+            ("value.deserializer", "ByteArrayDeserializer"),
+            ("metric.reporters", ".JmxReporter"),
+        ])?;
+        if values.text("group.protocol").is_some_and(|name| name.eq_ignore_ascii_case("consumer")) {
+            return values.refuse("group.protocol", "the new group protocol is not supported yet; use classic");
+        }
+        if values.is_given("group.instance.id") {
+            return values.refuse("group.instance.id", "static membership is not supported yet; remove the property");
+        }
+        let group_id = values.text("group.id").map(str::to_owned);
+        if group_id.as_deref() == Some("") {
+            return values.refuse("group.id", "String must be non-empty");
+        }
+        let (session, heartbeat) = (values.millis("session.timeout.ms"), values.millis("heartbeat.interval.ms"));
+        if heartbeat >= session {
+            return values.refuse("heartbeat.interval.ms", "it must be lower than session.timeout.ms");
+        }
+        let isolation = match values.text("isolation.level") {
+            Some("read_committed") => IsolationLevel::ReadCommitted,
+            _ => IsolationLevel::ReadUncommitted,
+        };
+        Ok(Self {
+            client: ClientConfig::from_values(&values)?,
+            auto_commit: (group_id.is_some() && values.flag("enable.auto.commit"))
+                .then(|| values.millis("auto.commit.interval.ms")),
+            group_id,
+            api_timeout: values.millis("default.api.timeout.ms"),
+            session_timeout: session,
+            heartbeat_interval: heartbeat,
+            max_poll_interval: values.millis("max.poll.interval.ms"),
+            max_poll_records: values.size("max.poll.records"),
+            assignors: assignors(&values)?,
+            reset: offset_reset(&values)?,
+            isolation,
+            check_crcs: values.flag("check.crcs"),
+            allow_auto_create: values.flag("allow.auto.create.topics"),
+            exclude_internal: values.flag("exclude.internal.topics"),
+            fetch_min_bytes: values.int("fetch.min.bytes"),
+            fetch_max_bytes: values.int("fetch.max.bytes"),
+            fetch_max_wait: values.millis("fetch.max.wait.ms"),
+            max_partition_fetch_bytes: values.int("max.partition.fetch.bytes"),
+            rack: values.text("client.rack").unwrap_or("").to_owned(),
+        })
+    }
+
+    /// Every property of a consumer.
+    pub fn keys() -> &'static [keys::ClientConfigKey] {
+        CONSUMER_KEYS
+    }
+}
+
+fn assignors(values: &Values<'_>) -> Result<Vec<Assignor>> {
+    let mut assignors = Vec::new();
+    for class in values.list("partition.assignment.strategy") {
+        match class.rsplit('.').next() {
+            Some("RangeAssignor") => assignors.push(Assignor::Range),
+            Some("RoundRobinAssignor") => assignors.push(Assignor::RoundRobin),
+            // Java's default names it second, for members that move on from eager rebalancing; such a member is eager.
+            Some("CooperativeStickyAssignor") if !assignors.is_empty() => {}
+            _ => {
+                return values.refuse(
+                    "partition.assignment.strategy",
+                    format!("{class} is not supported; use org.apache.kafka.clients.consumer.RangeAssignor or RoundRobinAssignor"),
+                );
+            }
+        }
+    }
+    if assignors.is_empty() {
+        return values.refuse("partition.assignment.strategy", "it must name at least one assignor");
+    }
+    Ok(assignors)
+}
+
+fn offset_reset(values: &Values<'_>) -> Result<OffsetReset> {
+    match values.text("auto.offset.reset") {
+        Some("earliest") => Ok(OffsetReset::Earliest),
+        Some("latest") | None => Ok(OffsetReset::Latest),
+        Some("none") => Ok(OffsetReset::None),
+        Some(text) => match text.strip_prefix("by_duration:").and_then(iso_duration) {
+            Some(duration) => Ok(OffsetReset::ByDuration(duration)),
+            None => values.refuse(
+                "auto.offset.reset",
+                "it must be earliest, latest, none, or by_duration: and an ISO 8601 duration that is not negative, as in by_duration:PT1H",
+            ),
+        },
+    }
+}
+
+/// A duration as java.time.Duration reads it: days, hours, minutes, and seconds with a fraction.
+fn iso_duration(text: &str) -> Option<Duration> {
+    let rest = text.strip_prefix(['P', 'p'])?;
+    let (days, time) = match rest.split_once(['T', 't']) {
+        Some((days, time)) if !time.is_empty() => (days, time),
+        Some(_) => return None,
+        None => (rest, ""),
+    };
+    if days.is_empty() && time.is_empty() {
+        return None;
+    }
+    let mut total = Duration::ZERO;
+    if !days.is_empty() {
+        let count: u64 = days.strip_suffix(['D', 'd'])?.parse().ok()?;
+        total += Duration::from_secs(count.checked_mul(86_400)?);
+    }
+    let mut number = String::new();
+    let mut units = "HMS".chars();
+    for letter in time.chars() {
+        if letter.is_ascii_digit() || letter == '.' {
+            number.push(letter);
+            continue;
+        }
+        let unit = letter.to_ascii_uppercase();
+        units.find(|candidate| *candidate == unit)?;
+        let seconds = match unit {
+            'H' => Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(3600)?),
+            'M' => Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(60)?),
+            _ => Duration::try_from_secs_f64(number.parse().ok()?).ok()?,
+        };
+        total = total.checked_add(seconds)?;
+        number.clear();
+    }
+    number.is_empty().then_some(total)
+}

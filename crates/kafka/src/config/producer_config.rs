@@ -1,0 +1,146 @@
+//! Configuration of [`Producer`](crate::producer::Producer).
+//!
+//! Counterpart: org.apache.kafka.clients.producer.ProducerConfig.
+
+use std::time::Duration;
+
+use super::client_config::ClientConfig;
+use super::producer_keys::PRODUCER_KEYS;
+use super::values::Values;
+use super::{Properties, keys};
+use crate::error::Result;
+use crate::records::{Compression, Level};
+
+/// Who must have a batch before it counts as written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acks {
+    None,
+    Leader,
+    All,
+}
+
+impl Acks {
+    pub(crate) fn id(self) -> i16 {
+        match self {
+            Self::None => 0,
+            Self::Leader => 1,
+            Self::All => -1,
+        }
+    }
+}
+
+/// Checked configuration of a producer.
+#[derive(Debug, Clone)]
+pub struct ProducerConfig {
+    pub(crate) client: ClientConfig,
+    pub(crate) acks: Acks,
+    pub(crate) batch_size: usize,
+    pub(crate) buffer_memory: usize,
+    pub(crate) compression: Compression,
+    pub(crate) compression_level: Level,
+    pub(crate) delivery_timeout: Duration,
+    pub(crate) idempotence: bool,
+    pub(crate) ignore_keys: bool,
+    pub(crate) linger: Duration,
+    pub(crate) max_block: Duration,
+    pub(crate) max_in_flight: usize,
+    pub(crate) max_request_size: usize,
+    pub(crate) metadata_max_idle: Duration,
+    pub(crate) retries: u32,
+}
+
+impl ProducerConfig {
+    /// Checks properties by Java's names.
+    ///
+    /// # Errors
+    /// The first property that cannot be used, by name.
+    pub fn from_properties(properties: &Properties) -> Result<Self> {
+        let values = Values::check("producer", Self::keys(), properties)?;
+        values.refuse_java_classes(&[
+            ("key.serializer", "ByteArraySerializer"),
+            ("value.serializer", "ByteArraySerializer"),
+            ("metric.reporters", ".JmxReporter"),
+        ])?;
+        if values.is_given("transactional.id") {
+            return values.refuse("transactional.id", "transactions are not supported yet; remove the property");
+        }
+        let client = ClientConfig::from_values(&values)?;
+        let acks = match values.text("acks") {
+            Some("0") => Acks::None,
+            Some("1") => Acks::Leader,
+            _ => Acks::All,
+        };
+        let compression = values.text("compression.type").and_then(Compression::from_name).unwrap_or_default();
+        let level = match compression {
+            Compression::Gzip => Some(values.int("compression.gzip.level")).filter(|level| *level != -1),
+            Compression::Lz4 => Some(values.int("compression.lz4.level")),
+            Compression::Zstd => Some(values.int("compression.zstd.level")),
+            Compression::None | Compression::Snappy => None,
+        };
+        let (linger, delivery) = (values.millis("linger.ms"), values.millis("delivery.timeout.ms"));
+        let delivery_timeout = if delivery >= linger + client.request_timeout {
+            delivery
+        } else if values.is_given("delivery.timeout.ms") {
+            return values
+                .refuse("delivery.timeout.ms", "it should be equal to or larger than linger.ms + request.timeout.ms");
+        } else {
+            tracing::warn!("delivery.timeout.ms is raised to linger.ms + request.timeout.ms, which are given");
+            linger + client.request_timeout
+        };
+        let max_in_flight = values.size("max.in.flight.requests.per.connection");
+        let retries = u32::try_from(values.int("retries")).unwrap_or(0);
+        Ok(Self {
+            idempotence: idempotence(&values, acks, max_in_flight, retries)?,
+            client,
+            acks,
+            batch_size: values.size("batch.size"),
+            buffer_memory: values.size("buffer.memory"),
+            compression,
+            compression_level: level,
+            delivery_timeout,
+            ignore_keys: values.flag("partitioner.ignore.keys"),
+            linger,
+            max_block: values.millis("max.block.ms"),
+            max_in_flight,
+            max_request_size: values.size("max.request.size"),
+            metadata_max_idle: values.millis("metadata.max.idle.ms"),
+            retries,
+        })
+    }
+
+    /// Every property of a producer.
+    pub fn keys() -> &'static [keys::ClientConfigKey] {
+        PRODUCER_KEYS
+    }
+}
+
+/// On by default; settings that exclude it switch it off, unless it was asked for by name.
+fn idempotence(values: &Values<'_>, acks: Acks, max_in_flight: usize, retries: u32) -> Result<bool> {
+    if !values.flag("enable.idempotence") {
+        return Ok(false);
+    }
+    let asked = values.is_given("enable.idempotence");
+    let obstacle = if acks != Acks::All {
+        Some((
+            "acks",
+            "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee idempotence.",
+        ))
+    } else if retries == 0 {
+        Some(("retries", "Must set retries to non-zero when using the idempotent producer."))
+    } else if max_in_flight > 5 {
+        Some((
+            "max.in.flight.requests.per.connection",
+            "Must set max.in.flight.requests.per.connection to at most 5 to use the idempotent producer.",
+        ))
+    } else {
+        None
+    };
+    match obstacle {
+        Some((key, reason)) if asked || (key == "max.in.flight.requests.per.connection") => values.refuse(key, reason),
+        Some((key, _)) => {
+            tracing::info!(property = key, "idempotence is disabled because of this property");
+            Ok(false)
+        }
+        None => Ok(true),
+    }
+}

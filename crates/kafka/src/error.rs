@@ -1,0 +1,183 @@
+//! What can go wrong between Milena and Kafka.
+
+use std::sync::Arc;
+
+use crate::error_code::ErrorCode;
+use crate::records::InvalidRecords;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of the Kafka client. Cloneable, because one answer may concern many records.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A property cannot be used.
+    #[error("Invalid value {value} for configuration {key}: {reason}")]
+    Config {
+        /// Name of the property.
+        key: String,
+        /// Its value as text; passwords are hidden.
+        value: String,
+        /// What is wrong, and the way out.
+        reason: String,
+    },
+    /// A broker refused.
+    #[error("{doing}: {code}{}", message.as_deref().map(|m| format!(": {m}")).unwrap_or_default())]
+    Broker {
+        /// What was being done, to what.
+        doing: String,
+        /// Kafka's reason.
+        code: ErrorCode,
+        /// The broker's own words, if it had any.
+        message: Option<String>,
+    },
+    /// Not done within the time allowed.
+    #[error("{doing}: {reason}")]
+    Timeout {
+        /// What was being done, to what.
+        doing: String,
+        /// Which limit passed, and what was awaited.
+        reason: String,
+    },
+    /// No connection, or one that broke.
+    #[error("{doing}: {reason}")]
+    Disconnected {
+        /// What was being done, to what.
+        doing: String,
+        /// What the operating system or the broker said.
+        reason: String,
+    },
+    /// A batch that cannot be read.
+    #[error("cannot read records of topic {topic}, partition {partition}, offset {offset}")]
+    Records {
+        /// Topic.
+        topic: Arc<str>,
+        /// Partition.
+        partition: i32,
+        /// Offset of the batch.
+        offset: i64,
+        /// What is wrong with it.
+        source: InvalidRecords,
+    },
+    /// A record larger than the producer may send.
+    #[error(
+        "the message is {size} bytes when serialized which is larger than {limit}, which is the value of the {key} configuration"
+    )]
+    RecordTooLarge {
+        /// Bytes of the record in the wire format, at most.
+        size: usize,
+        /// Bytes allowed.
+        limit: usize,
+        /// The property that allows them.
+        key: &'static str,
+    },
+    /// The committed position is gone and `auto.offset.reset` is `none`.
+    #[error("{doing}: {reason}")]
+    NoOffset {
+        /// What was being done, to what.
+        doing: String,
+        /// What is missing.
+        reason: String,
+        /// Whether there is a position, but out of range.
+        out_of_range: bool,
+    },
+    /// Offsets of a member that is no longer in its group.
+    #[error("cannot commit offsets of group {group}: {reason}")]
+    CommitFailed {
+        /// The group.
+        group: String,
+        /// Why it is out.
+        reason: String,
+    },
+    /// The broker cannot do it, or not in a version that this client speaks.
+    #[error("{doing}: {reason}")]
+    Unsupported {
+        /// What was being done, to what.
+        doing: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// An answer that cannot be read.
+    #[error("{doing}: {reason}")]
+    Protocol {
+        /// What was being done, to what.
+        doing: String,
+        /// What is wrong with the answer.
+        reason: String,
+    },
+    /// The client was closed, or is used in a way that cannot work.
+    #[error("{doing}: {reason}")]
+    IllegalState {
+        /// What was being done, to what.
+        doing: String,
+        /// Why it cannot be done.
+        reason: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn broker(doing: impl Into<String>, code: ErrorCode, message: Option<String>) -> Self {
+        Self::Broker { doing: doing.into(), code, message }
+    }
+
+    pub(crate) fn disconnected(doing: impl Into<String>, reason: impl std::fmt::Display) -> Self {
+        Self::Disconnected { doing: doing.into(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn timeout(doing: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Timeout { doing: doing.into(), reason: reason.into() }
+    }
+
+    pub(crate) fn protocol(doing: impl Into<String>, reason: impl std::fmt::Display) -> Self {
+        Self::Protocol { doing: doing.into(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn illegal(doing: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::IllegalState { doing: doing.into(), reason: reason.into() }
+    }
+
+    /// Kafka's code, if a broker refused.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Broker { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may succeed later, as Kafka defines it.
+    pub fn is_retriable(&self) -> bool {
+        match self {
+            Self::Broker { code, .. } => code.is_retriable(),
+            Self::Timeout { .. } | Self::Disconnected { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a topic could not be created because there is one.
+    pub fn is_topic_exists(&self) -> bool {
+        self.code() == Some(ErrorCode::TOPIC_ALREADY_EXISTS)
+    }
+
+    /// Whether a topic or partition is not there (yet).
+    pub fn is_unknown_topic(&self) -> bool {
+        self.code() == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    }
+
+    /// The exception that Java's clients throw in this case.
+    pub fn java_class(&self) -> &'static str {
+        match self {
+            Self::Config { .. } => "org.apache.kafka.common.config.ConfigException",
+            Self::Broker { code, .. } => code.java_class(),
+            Self::Timeout { .. } => "org.apache.kafka.common.errors.TimeoutException",
+            Self::Disconnected { .. } => "org.apache.kafka.common.errors.DisconnectException",
+            Self::Records { .. } | Self::Protocol { .. } => "org.apache.kafka.common.KafkaException",
+            Self::RecordTooLarge { .. } => "org.apache.kafka.common.errors.RecordTooLargeException",
+            Self::NoOffset { out_of_range: true, .. } => "org.apache.kafka.clients.consumer.OffsetOutOfRangeException",
+            Self::NoOffset { .. } => "org.apache.kafka.clients.consumer.NoOffsetForPartitionException",
+            Self::CommitFailed { .. } => "org.apache.kafka.clients.consumer.CommitFailedException",
+            Self::Unsupported { .. } => "org.apache.kafka.common.errors.UnsupportedVersionException",
+            Self::IllegalState { .. } => "java.lang.IllegalStateException",
+        }
+    }
+}

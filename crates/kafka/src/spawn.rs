@@ -1,0 +1,41 @@
+//! The only place of this crate that starts tasks.
+
+use std::future::Future;
+
+use tokio::task::{AbortHandle, JoinHandle};
+
+/// Runs `future` on the current runtime. It ends by itself when its client is gone, or is aborted by its [`Owned`] handle.
+#[expect(clippy::disallowed_methods, reason = "this is the crate's own spawner")]
+pub(crate) fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    tokio::spawn(future)
+}
+
+/// A task that must not outlive its owner.
+#[derive(Debug)]
+pub(crate) struct Owned(AbortHandle);
+
+impl Owned {
+    pub(crate) fn spawn<F>(future: F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self(spawn(future).abort_handle())
+    }
+}
+
+impl Owned {
+    /// Ends it now.
+    pub(crate) fn abort(&self) {
+        self.0.abort();
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
