@@ -189,16 +189,11 @@ async fn an_idempotent_producer_may_repeat_but_not_skip() {
     let target = target().await;
     let mut client = target.client().await;
     let topic = client.create("idempotent", 1).await;
-    let init = |client: &mut Client| {
-        let request = InitProducerIdRequest::default()
-            .with_transactional_id(None)
-            .with_transaction_timeout_ms(60_000)
-            .with_producer_id(WireProducerId(-1))
-            .with_producer_epoch(-1);
-        let _ = &client;
-        request
-    };
-    let request = init(&mut client);
+    let request = InitProducerIdRequest::default()
+        .with_transactional_id(None)
+        .with_transaction_timeout_ms(60_000)
+        .with_producer_id(WireProducerId(-1))
+        .with_producer_epoch(-1);
     let mut response = client.send(4, &request).await;
     for _ in 0..100 {
         // A real broker may still be loading its coordinator.
