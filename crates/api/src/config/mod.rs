@@ -53,7 +53,7 @@ pub use error::ConfigError;
 #[doc(hidden)]
 pub use from_config::field_key;
 pub use from_config::{FromConfig, FromParsed};
-pub use java_regex::compile as compile_java_regex;
+pub use java_regex::{compile as compile_java_regex, compile_whole as compile_java_regex_whole};
 pub use key::{ConfigKey, ConfigKeyInfo};
 /// Makes a struct the definition of its configuration: see [`FromConfig`], and the derive's own page for the attributes.
 pub use milena_api_macros::ConfigDef;
