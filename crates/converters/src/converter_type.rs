@@ -1,11 +1,30 @@
 //! What all small converters share: the key `converter.type`, and serving as converter of headers too.
 
-use milena_api::config::ConfigDef;
+use milena_api::config::{ConfigDef, ConfigKey, ConfigMap, Importance, ParsedConfig, Type, Validator};
+use milena_api::converter::ConverterRole;
 use milena_api::error::{Error, Result};
+
+/// Which part of a record a converter serves; the worker sets it.
+const CONVERTER_TYPE: &str = "converter.type";
+
+/// The key `converter.type`.
+pub(crate) fn key() -> ConfigKey {
+    ConfigKey::new(CONVERTER_TYPE, Type::String)
+        .importance(Importance::Low)
+        .validator(Validator::one_of(["key", "value", "header"]))
+        .doc("Which part of a record the converter is for: key, value or header. The worker sets it.")
+}
 
 /// A definition of `converter.type` alone.
 pub(crate) fn definition() -> Result<ConfigDef> {
-    Ok(ConfigDef::new())
+    Ok(ConfigDef::of([key()])?)
+}
+
+/// Parses a configuration as the converter of this part of a record.
+pub(crate) fn parse(definition: &ConfigDef, config: &ConfigMap, role: ConverterRole) -> Result<ParsedConfig> {
+    let mut config = config.clone();
+    config.insert(CONVERTER_TYPE.to_owned(), role.name().to_owned());
+    Ok(definition.parse(&config)?)
 }
 
 /// Kafka's `SerializationException`, as the cause of a data error.

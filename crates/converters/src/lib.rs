@@ -10,7 +10,6 @@ mod json;
 mod numbers;
 mod output;
 mod plugins;
-mod settings;
 mod simple_header;
 mod string;
 

@@ -21,7 +21,7 @@ impl HeaderConverter for SimpleHeaderConverter {
         &mut self,
         _topic: &str,
         _key: &str,
-        schema: Option<&Schema>,
+        _schema: Option<&Schema>,
         value: &Value,
     ) -> Result<Option<Bytes>> {
         Ok(values::convert_to_string(value)?.map(Str::into_bytes))

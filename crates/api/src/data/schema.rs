@@ -358,6 +358,18 @@ impl Schema {
         Ok(self.parts().value_schema.as_ref())
     }
 
+    /// This schema under another name and version; `None` leaves what is there.
+    #[must_use]
+    pub fn with_metadata(&self, name: Option<Str>, version: Option<i32>) -> Schema {
+        let mut parts = self.parts().clone();
+        if let Some(name) = name {
+            parts.logical = Logical::of_name(&name);
+            parts.name = Some(name);
+        }
+        parts.version = version.or(parts.version);
+        Schema::from_parts(parts)
+    }
+
     /// A schema of nothing but a type, even one that ought to have children: `Values` infers such for nested collections.
     pub(crate) fn bare(ty: Type, optional: bool) -> Schema {
         Schema::from_parts(Parts::bare(ty, optional))

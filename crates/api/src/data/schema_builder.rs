@@ -64,6 +64,13 @@ impl SchemaBuilder {
         }
     }
 
+    /// As [`SchemaBuilder::like`], with the fields of a STRUCT.
+    pub fn copy(schema: &Schema) -> Self {
+        let mut builder = SchemaBuilder::like(schema);
+        builder.parts.fields = schema.parts().fields.clone();
+        builder
+    }
+
     /// Allows null.
     pub fn optional(self) -> Self {
         self.set_optional(true)
@@ -83,7 +90,8 @@ impl SchemaBuilder {
         self
     }
 
-    /// Sets the default, checked against the schema as built so far.
+    /// Sets the default, checked against the schema as built so far. A struct must be of exactly that schema: in Java, only one made from the
+    /// builder itself is.
     pub fn default_value(mut self, value: impl Into<Value>) -> Self {
         let value = value.into();
         if self.parts.default.is_some() {
@@ -91,11 +99,7 @@ impl SchemaBuilder {
         }
         let parts = std::mem::replace(&mut self.parts, Parts::bare(Type::Boolean, false));
         let schema = Schema::from_parts(parts);
-        let checked = match (&value, schema.ty()) {
-            // Java accepts only a struct made from the builder object itself, which no caller can have.
-            (Value::Struct(_), Type::Struct) => Err(Error::data("Struct schemas do not match.")),
-            _ => validate_value(Some(&schema), &value),
-        };
+        let checked = validate_value(Some(&schema), &value);
         self.parts = schema.into_parts();
         match checked {
             Ok(()) => {

@@ -2,14 +2,21 @@
 //!
 //! Counterpart: `org.apache.kafka.connect.json.JsonConverterConfig`.
 
-use milena_api::config::{ConfigDef, ConfigMap};
+use milena_api::config::{ConfigDef, ConfigKey, ConfigMap, Importance, Type, Validator, Width};
+use milena_api::converter::ConverterRole;
 use milena_api::error::Result;
 
 use super::write::DecimalFormat;
-use crate::settings;
+use crate::converter_type;
 
 /// Schemas kept each way unless `schemas.cache.size` says otherwise.
 pub(super) const DEFAULT_CACHE_SIZE: usize = 1000;
+
+const SCHEMAS_ENABLE: &str = "schemas.enable";
+const SCHEMAS_CACHE_SIZE: &str = "schemas.cache.size";
+const SCHEMA_CONTENT: &str = "schema.content";
+const DECIMAL_FORMAT: &str = "decimal.format";
+const REPLACE_NULL_WITH_DEFAULT: &str = "replace.null.with.default";
 
 /// What the keys say.
 pub(super) struct Settings {
@@ -22,27 +29,43 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Reads the keys.
-    pub(super) fn read(config: &ConfigMap) -> Result<Settings> {
-        let format = settings::text(config, "decimal.format").unwrap_or("BASE64");
-        let decimal_format = if format.eq_ignore_ascii_case("NUMERIC") {
-            DecimalFormat::Numeric
-        } else if format.eq_ignore_ascii_case("BASE64") {
-            DecimalFormat::Base64
-        } else {
-            let message = "String must be one of (case insensitive): BASE64, NUMERIC";
-            return Err(settings::invalid("decimal.format", format, message));
-        };
+    pub(super) fn read(config: &ConfigMap, role: ConverterRole) -> Result<Settings> {
+        let config = converter_type::parse(&definition()?, config, role)?;
+        let numeric = config.string(DECIMAL_FORMAT)?.eq_ignore_ascii_case("NUMERIC");
         Ok(Settings {
-            schemas_enable: settings::boolean(config, "schemas.enable", true)?,
-            cache_size: settings::int(config, "schemas.cache.size", DEFAULT_CACHE_SIZE as i32)?.max(1) as usize,
-            decimal_format,
-            replace_null_with_default: settings::boolean(config, "replace.null.with.default", true)?,
-            schema_content: settings::text(config, "schema.content").filter(|t| !t.is_empty()).map(str::to_owned),
+            schemas_enable: config.boolean(SCHEMAS_ENABLE)?,
+            cache_size: usize::try_from(config.int(SCHEMAS_CACHE_SIZE)?).unwrap_or(0).max(1),
+            decimal_format: if numeric { DecimalFormat::Numeric } else { DecimalFormat::Base64 },
+            replace_null_with_default: config.boolean(REPLACE_NULL_WITH_DEFAULT)?,
+            schema_content: config.opt_string(SCHEMA_CONTENT)?.filter(|text| !text.is_empty()).map(str::to_owned),
         })
     }
 }
 
 /// The definition of the keys.
 pub(super) fn definition() -> Result<ConfigDef> {
-    Ok(ConfigDef::new())
+    let schemas =
+        |key: ConfigKey, order: i32| key.importance(Importance::High).group("Schemas", order).width(Width::Medium);
+    let serialization =
+        |key: ConfigKey, order: i32| key.importance(Importance::Low).group("Serialization", order).width(Width::Medium);
+    Ok(ConfigDef::of([
+        converter_type::key(),
+        schemas(ConfigKey::new(SCHEMAS_ENABLE, Type::Boolean).default(true), 0)
+            .display_name("Enable Schemas")
+            .doc("Whether each key and value carries its schema, in an envelope with the fields schema and payload."),
+        schemas(ConfigKey::new(SCHEMAS_CACHE_SIZE, Type::Int).default(DEFAULT_CACHE_SIZE), 1)
+            .display_name("Schema Cache Size")
+            .doc("How many schemas this converter remembers in each direction."),
+        schemas(ConfigKey::new(SCHEMA_CONTENT, Type::String).default_null(), 2).display_name("Schema Content").doc(
+            "The schema of all records that are read, as JSON. With it, records hold the bare payload instead of an envelope. \
+             It needs schemas.enable and has no effect on writing.",
+        ),
+        serialization(ConfigKey::new(DECIMAL_FORMAT, Type::String).default("BASE64"), 0)
+            .validator(Validator::one_of_ignoring_case(["BASE64", "NUMERIC"]))
+            .display_name("Decimal Format")
+            .doc("How decimals are written: BASE64 for the bytes of the unscaled number, NUMERIC for a JSON number. Both are read."),
+        serialization(ConfigKey::new(REPLACE_NULL_WITH_DEFAULT, Type::Boolean).default(true), 1)
+            .display_name("Replace null with default")
+            .doc("Whether a null of a field with a default becomes the default, rather than staying null."),
+    ])?)
 }

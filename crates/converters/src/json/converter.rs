@@ -207,8 +207,8 @@ impl Converter for JsonConverter {
         config::definition().map(Some)
     }
 
-    fn configure(&mut self, config: &ConfigMap, _role: ConverterRole) -> Result<()> {
-        self.set(Settings::read(config)?)
+    fn configure(&mut self, config: &ConfigMap, role: ConverterRole) -> Result<()> {
+        self.set(Settings::read(config, role)?)
     }
 
     fn from_connect_data(&mut self, _topic: &str, schema: Option<&Schema>, value: &Value) -> Result<Option<Bytes>> {
@@ -229,7 +229,7 @@ impl HeaderConverter for JsonConverter {
     }
 
     fn configure(&mut self, config: &ConfigMap) -> Result<()> {
-        self.set(Settings::read(config)?)
+        self.set(Settings::read(config, ConverterRole::Header)?)
     }
 
     fn from_connect_header(

@@ -72,7 +72,13 @@ pub(super) fn parse(source: &mut Source<'_>, at: usize) -> Result<Option<Schema>
     let schema = builder.build()?;
     let Some(node) = present("default") else { return Ok(Some(schema)) };
     let default = source.typed(&schema, node)?;
-    SchemaBuilder::like(&schema).default_value(default).build().map(Some)
+    if schema.ty() == Type::Struct && !default.is_null() {
+        // Java compares the default with a schema that is still being built, and they never match.
+        let error =
+            Error::data("Invalid default value").with_class("org.apache.kafka.connect.errors.SchemaBuilderException");
+        return Err(error.with_source(Error::data("Struct schemas do not match.")));
+    }
+    SchemaBuilder::copy(&schema).default_value(default).build().map(Some)
 }
 
 fn required(source: &mut Source<'_>, at: usize) -> Result<Schema> {

@@ -85,16 +85,15 @@ impl Writer {
     }
 
     fn null(self, out: &mut BytesMut, schema: Option<&Schema>) -> Result<()> {
-        match schema {
-            Some(schema) => match schema.default_value() {
+        if let Some(schema) = schema {
+            match schema.default_value() {
                 Some(default) if self.replace_null_with_default => return self.value(out, Some(schema), default),
                 _ if schema.is_optional() => {}
                 _ => {
                     let message = "Conversion error: null value for field that is required and has no default value";
                     return Err(Error::data(message));
                 }
-            },
-            None => {}
+            }
         }
         out.extend_from_slice(b"null");
         Ok(())

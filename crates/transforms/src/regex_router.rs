@@ -1,0 +1,86 @@
+//! `RegexRouter`: changes the topic by a regular expression.
+//!
+//! Counterpart: `org.apache.kafka.connect.transforms.RegexRouter`.
+
+use std::sync::Arc;
+
+use fancy_regex::Regex;
+use milena_api::config::{ConfigDef, ConfigMap, Type, Validator, compile_java_regex};
+use milena_api::error::{Error, Result};
+use milena_api::record::Record;
+use milena_api::transform::{Outcome, Transformation};
+
+use crate::config::{definition, high, invalid};
+use crate::replacement;
+use crate::topic_cache::TopicCache;
+
+/// Changes topics that match as a whole.
+#[derive(Default)]
+pub struct RegexRouter {
+    rule: Option<Rule>,
+    /// The new topic by the old one; `None` where it stays.
+    topics: TopicCache<Option<Arc<str>>>,
+}
+
+struct Rule {
+    whole: Regex,
+    part: Regex,
+    replacement: String,
+}
+
+impl Rule {
+    fn apply(&self, topic: &str) -> Result<Option<Arc<str>>> {
+        let failed =
+            |cause: fancy_regex::Error| Error::data(format!("matching topic {topic}: {cause}")).with_source(cause);
+        if !self.whole.is_match(topic).map_err(failed)? {
+            return Ok(None);
+        }
+        // As in Java: the whole topic decides, and then the first place that matches is replaced.
+        let Some(captures) = self.part.captures(topic).map_err(failed)? else { return Ok(None) };
+        let Some(found) = captures.get(0) else { return Ok(None) };
+        let mut routed = topic[..found.start()].to_owned();
+        replacement::append(&mut routed, &self.replacement, &self.part, &captures)?;
+        routed.push_str(&topic[found.end()..]);
+        Ok(Some(Arc::from(routed)))
+    }
+}
+
+/// Matches only texts that `pattern` matches as a whole.
+pub(crate) fn whole(key: &str, pattern: &str) -> Result<Regex> {
+    let wrapped = format!("\\A(?:{pattern})\\z");
+    compile(key, &wrapped)
+}
+
+pub(crate) fn compile(key: &str, pattern: &str) -> Result<Regex> {
+    compile_java_regex(pattern).map_err(|why| invalid(key, pattern, format!("Invalid regex: {why}")).into())
+}
+
+impl Transformation for RegexRouter {
+    fn config(&self) -> Result<ConfigDef> {
+        definition([
+            high("regex", Type::String, "The regular expression that a topic has to match as a whole.")
+                .validator(Validator::regex()),
+            high("replacement", Type::String, "The new topic; $1 stands for the first group of the match."),
+        ])
+    }
+
+    fn configure(&mut self, config: &ConfigMap) -> Result<()> {
+        let config = self.config()?.parse(config)?;
+        let pattern = config.string("regex")?;
+        self.rule = Some(Rule {
+            whole: whole("regex", pattern)?,
+            part: compile("regex", pattern)?,
+            replacement: config.string("replacement")?.to_owned(),
+        });
+        Ok(())
+    }
+
+    fn apply(&mut self, record: &mut dyn Record) -> Result<Outcome> {
+        if let Some(rule) = &self.rule
+            && let Some(routed) = self.topics.get(&record.topic, |topic| rule.apply(topic))?
+        {
+            record.topic = routed;
+        }
+        Ok(Outcome::Keep)
+    }
+}
