@@ -157,7 +157,25 @@ impl Rules {
         }
     }
 
-    fn schema(&self, schema: &Schema, name: &Str) -> Result<Schema> {
+    /// The values of a struct, with the one of that name converted.
+    fn values(&self, from: &Struct, name: &Str, replace_null: bool) -> Result<Vec<Value>> {
+        let mut values = Vec::with_capacity(from.values().len());
+        for field in from.schema().fields()? {
+            let value = structs::read(from, field, replace_null);
+            values.push(if field.name == *name {
+                let form = Form::of_schema(&field.schema)?;
+                match value {
+                    Value::Null => structs::unchanged(field, value)?,
+                    value => self.convert(value, Some(form))?,
+                }
+            } else {
+                structs::unchanged(field, value)?
+            });
+        }
+        Ok(values)
+    }
+
+    fn schema(&self, schema: &Schema, name: &Str, replace_null: bool) -> Result<Schema> {
         let mut builder = structs::basics(schema, SchemaBuilder::structure());
         for field in schema.fields()? {
             let converted = if field.name == *name {
@@ -170,10 +188,14 @@ impl Rules {
         if schema.is_optional() {
             builder = builder.optional();
         }
-        if let Some(default) = schema.default_value() {
-            builder = builder.default_value(default.clone());
+        let built = builder.build()?;
+        match schema.default_value() {
+            Some(Value::Struct(default)) => {
+                let default = Struct::from_values(built.clone(), self.values(default, name, replace_null)?);
+                SchemaBuilder::copy(&built).default_value(Value::structure(default)).build()
+            }
+            _ => Ok(built),
         }
-        builder.build()
     }
 }
 
@@ -262,25 +284,12 @@ impl<S: Side> Transformation for TimestampConverter<S> {
             return Ok(Outcome::Keep);
         }
         let from = require::structure_or_null(value, PURPOSE)?.map(Arc::clone);
-        let (rules, name) = (&self.rules, &self.field);
-        let changed = self.schemas.get(schema, |schema| rules.schema(schema, name))?.clone();
+        let (rules, name, replace_null) = (&self.rules, &self.field, self.replace_null);
+        let changed = self.schemas.get(schema, |schema| rules.schema(schema, name, replace_null))?.clone();
         let converted = match from {
             None => Value::Null,
             Some(from) => {
-                let mut values = Vec::with_capacity(from.values().len());
-                for field in from.schema().fields()? {
-                    let value = structs::read(&from, field, self.replace_null);
-                    values.push(if field.name == *name {
-                        let form = Form::of_schema(&field.schema)?;
-                        match value {
-                            Value::Null => structs::unchanged(field, value)?,
-                            value => rules.convert(value, Some(form))?,
-                        }
-                    } else {
-                        structs::unchanged(field, value)?
-                    });
-                }
-                Value::structure(Struct::from_values(changed.clone(), values))
+                Value::structure(Struct::from_values(changed.clone(), rules.values(&from, name, replace_null)?))
             }
         };
         S::set(record, Some(changed), converted);

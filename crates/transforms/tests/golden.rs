@@ -74,28 +74,51 @@ fn record(json: &Json) -> Result<Either, Unsupported> {
     }
     let kind = match text(json, "timestamp_type") {
         "LogAppendTime" => TimestampType::LogAppendTime,
-        "CreateTime" => TimestampType::CreateTime,
-        _ => TimestampType::NoTimestampType,
+        "NoTimestampType" => TimestampType::NoTimestampType,
+        _ => TimestampType::CreateTime,
     };
     let partition = record.kafka_partition.unwrap_or(0);
     Ok(Either::Sink(SinkRecord::new(record, partition, json["offset"].as_i64().unwrap_or(0), kind)))
 }
 
 fn record_json(either: &mut Either) -> Json {
+    let mut out = match either {
+        Either::Sink(record) => json!({
+            "kind": "sink",
+            "offset": record.kafka_offset,
+            "timestamp_type": record.timestamp_type.name(),
+            "original_topic": record.original.topic.as_ref(),
+            "original_partition": record.original.partition,
+            "original_offset": record.original.offset,
+        }),
+        Either::Source(record) => {
+            let map = |map: &Option<Arc<Map>>| {
+                let entries = map.iter().flat_map(|map| map.iter());
+                let entries = entries.map(|(k, v)| (k.to_string(), value_json(v, None)));
+                map.as_ref().map(|_| entries.collect::<serde_json::Map<String, Json>>())
+            };
+            json!({
+                "kind": "source",
+                "source_partition": map(&record.source_partition),
+                "source_offset": map(&record.source_offset),
+            })
+        }
+    };
     let record = either.record();
-    let headers: Vec<Json> = record.headers.iter().map(|h| {
-        json!({"name": h.key.as_str(), "schema": schema_json(h.schema.as_ref()), "value": value_json(&h.value, h.schema.as_ref())})
-    }).collect();
-    json!({
-        "topic": record.topic.as_ref(),
-        "partition": record.kafka_partition,
-        "key_schema": schema_json(record.key_schema.as_ref()),
-        "key": value_json(&record.key, record.key_schema.as_ref()),
-        "value_schema": schema_json(record.value_schema.as_ref()),
-        "value": value_json(&record.value, record.value_schema.as_ref()),
-        "timestamp": record.timestamp,
-        "headers": headers,
-    })
+    let headers = record.headers.iter().map(|h| {
+        let schema = h.schema.as_ref();
+        json!({"name": h.key.as_str(), "schema": schema_json(schema), "value": value_json(&h.value, schema)})
+    });
+    let (key_schema, value_schema) = (record.key_schema.as_ref(), record.value_schema.as_ref());
+    out["topic"] = json!(record.topic.as_ref());
+    out["partition"] = json!(record.kafka_partition);
+    out["key_schema"] = schema_json(key_schema);
+    out["key"] = value_json(&record.key, key_schema);
+    out["value_schema"] = schema_json(value_schema);
+    out["value"] = value_json(&record.value, value_schema);
+    out["timestamp"] = json!(record.timestamp);
+    out["headers"] = Json::Array(headers.collect());
+    out
 }
 
 fn run(case: &Json) -> Result<Answer, Unsupported> {
