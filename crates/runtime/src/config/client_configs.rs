@@ -12,7 +12,7 @@ use super::override_policy::OverridePolicy;
 use super::worker_config::{WorkerConfig, with_prefix};
 
 /// Kinds of clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ClientKind {
     /// Writes records.
     Producer,
@@ -23,6 +23,15 @@ pub enum ClientKind {
 }
 
 impl ClientKind {
+    /// `producer`, `consumer`, `admin`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ClientKind::Producer => "producer",
+            ClientKind::Consumer => "consumer",
+            ClientKind::Admin => "admin",
+        }
+    }
+
     /// Prefix of the connector's settings for it.
     pub const fn override_prefix(self) -> &'static str {
         match self {
@@ -209,7 +218,7 @@ mod tests {
             ("bootstrap.servers", "a:1, b:2"),
             ("key.converter", "Bytes"),
             ("value.converter", "Bytes"),
-            ("header.converter", "BytesHeader"),
+            ("header.converter", "Heads"),
             ("offset.storage.file.filename", "/tmp/o"),
         ]);
         properties.extend(map(more));

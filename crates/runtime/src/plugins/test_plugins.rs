@@ -1,4 +1,4 @@
-//! Small plug-ins for tests: `Bytes` and `BytesHeader` converters, a source, a sink, a transformation and a predicate.
+//! Small plug-ins for tests: `Bytes` and `Heads` converters, a source, a sink, a transformation and a predicate.
 
 use milena_api::config::{ConfigDef, ConfigKey, ConfigMap, Importance, Type};
 use milena_api::connector::{ConnectorContext, TaskConfigs};
@@ -182,7 +182,7 @@ impl SinkTask for Bytes {
 pub(crate) fn registry() -> PluginRegistry {
     PluginRegistry::new(vec![
         Plugin::converter::<Bytes>("test.BytesConverter"),
-        Plugin::header_converter::<Bytes>("test.BytesHeaderConverter"),
+        Plugin::header_converter::<Bytes>("test.HeadsHeaderConverter"),
         Plugin::transformation::<Bytes>("test.Touch"),
         Plugin::predicate::<Bytes>("test.Always"),
         Plugin::source::<Bytes>("test.TestSourceConnector"),

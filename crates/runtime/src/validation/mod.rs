@@ -1,5 +1,13 @@
 //! Validation of connector configurations.
 
+mod clients;
+mod connector;
+mod converters;
 mod infos;
+mod plugin_config;
 
+#[cfg(test)]
+mod tests;
+
+pub use connector::ConnectorValidator;
 pub use infos::{ConfigInfo, ConfigInfos, ConfigValueInfo};
