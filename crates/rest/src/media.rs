@@ -8,8 +8,10 @@ pub const JSON: &str = "application/json";
 /// What a `Content-Type` header says of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentType {
-    /// `application/json`, with or without parameters, or a range that includes it.
+    /// `application/json`, with or without parameters.
     Json,
+    /// A range that includes it, which says nothing about a body.
+    Range,
     /// Another media type.
     Other,
     /// No media type at all.
@@ -22,8 +24,9 @@ impl ContentType {
         match parts(header) {
             None => ContentType::Malformed,
             Some((kind, subtype, _)) if kind.eq_ignore_ascii_case("application") && json_or_any(subtype) => {
-                ContentType::Json
+                if subtype == "*" { ContentType::Range } else { ContentType::Json }
             }
+            Some(("*", "*", _)) => ContentType::Range,
             Some(_) => ContentType::Other,
         }
     }
@@ -71,6 +74,7 @@ mod tests {
     #[test]
     fn content_types_are_told_apart() {
         assert_eq!(ContentType::of("application/JSON; charset=utf-8"), ContentType::Json);
+        assert_eq!(ContentType::of("application/*"), ContentType::Range);
         assert_eq!(ContentType::of("text/plain"), ContentType::Other);
         assert_eq!(ContentType::of("garbage"), ContentType::Malformed);
     }

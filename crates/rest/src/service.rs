@@ -134,7 +134,7 @@ impl Service {
         let mut bytes = Bytes::new();
         if resource.reads_body(&parts.method) {
             bytes = read(body, self.timeouts.request()).await?;
-            if content_type.is_none() && !bytes.is_empty() && !resource.is_internal(&parts.method) {
+            if content_type != Some(ContentType::Json) && !bytes.is_empty() && !resource.is_internal(&parts.method) {
                 return Err(Failure::http(StatusCode::UNSUPPORTED_MEDIA_TYPE));
             }
         }

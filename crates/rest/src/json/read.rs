@@ -147,16 +147,23 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_named_with_its_place() {
-        for (body, start, place) in [
-            ("not json", "Unrecognized token 'not': was expecting", "line: 1, column: "),
-            ("{\"name\": tru}", "Unrecognized token 'tru'", "line: 1"),
-            ("{\"a\":\n \"b\"", "Unexpected end-of-input", "line: 2"),
-            ("{'name':1}", "Unexpected character (''' (code 39))", "line: 1, column: 2]"),
-            ("{} trailing", "Unrecognized token 'trailing'", "line: 1"),
-            ("{\"a\":\"\\x\"}", "", "line: 1"),
+        let values = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
+        let token = |word: &str| format!("Unrecognized token '{word}': was expecting {values}");
+        let character = |c: char, text: &str| format!("Unexpected character ('{c}' (code {})): {text}", u32::from(c));
+        for (body, text, place) in [
+            ("not json", token("not"), "1, column: 5"),
+            ("zz", token("zz"), "1, column: 3"),
+            ("{\"name\": tru}", token("tru"), "1, column: 14"),
+            ("{} trailing", token("trailing"), "1, column: 12"),
+            ("{\"a\":\n \"b\"", "Unexpected end-of-input".to_owned(), "2, column: 5"),
+            ("{'name':1}", character('\'', "was expecting double-quote to start field name"), "1, column: 2"),
+            ("{\"a\":1 \"b\"}", character('"', "was expecting comma to separate Object entries"), "1, column: 8"),
+            ("{\"a\":\"\\x\"}", "Unrecognized character escape 'x' (code 120)".to_owned(), "1, column: 8"),
+            ("/* c */{}", character('/', &format!("expected a valid value {values}")), "1, column: 1"),
         ] {
             let error = read(body).unwrap_err();
-            assert!(error.starts_with(start) && error.contains(place), "{body}: {error}");
+            let source = "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: ";
+            assert_eq!(error, format!("{text}\n at {source}{place}]"), "{body}");
         }
         assert!(parse(b"{\"a\":\"\xff\"}").unwrap_err().message.unwrap().starts_with("Invalid UTF-8 start byte 0xff"));
     }
