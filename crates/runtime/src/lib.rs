@@ -2,7 +2,9 @@
 
 pub mod config;
 pub mod herder;
+pub mod logging;
 pub mod plugins;
 pub mod properties;
 pub mod stage;
+pub mod tasks;
 pub mod validation;

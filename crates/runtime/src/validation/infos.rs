@@ -44,10 +44,13 @@ pub struct ConfigValueInfo {
 }
 
 impl ConfigInfos {
-    /// The error that creating or changing a connector answers with; `None` if the configuration is valid.
-    pub fn refusal(&self) -> Option<RequestError> {
+    /// Checks that the configuration may be used.
+    ///
+    /// # Errors
+    /// There are errors: the answer to the request that creates or changes the connector.
+    pub fn check(&self) -> Result<(), RequestError> {
         if self.error_count == 0 {
-            return None;
+            return Ok(());
         }
         let mut message =
             format!("Connector configuration is invalid and contains the following {} error(s):", self.error_count);
@@ -58,7 +61,7 @@ impl ConfigInfos {
         message.push_str(
             "\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`",
         );
-        Some(RequestError::bad_request(message))
+        Err(RequestError::bad_request(message))
     }
 
     /// Adds the keys of another part.
@@ -107,12 +110,12 @@ mod tests {
             vec![ConfigInfo { definition: None, value: Some(value) }, ConfigInfo { definition: None, value: None }];
         let infos = ConfigInfos { error_count: 2, configs, ..ConfigInfos::default() };
         assert_eq!(
-            infos.refusal().and_then(|error| error.message).as_deref(),
+            infos.check().unwrap_err().message.as_deref(),
             Some(
                 "Connector configuration is invalid and contains the following 2 error(s):\na\nb\nYou can also find the above \
                  list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`"
             )
         );
-        assert_eq!(ConfigInfos::default().refusal(), None);
+        assert_eq!(ConfigInfos::default().check(), Ok(()));
     }
 }

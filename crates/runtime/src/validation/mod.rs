@@ -5,9 +5,11 @@ mod connector;
 mod converters;
 mod infos;
 mod plugin_config;
+mod service;
 
 #[cfg(test)]
 mod tests;
 
 pub use connector::ConnectorValidator;
 pub use infos::{ConfigInfo, ConfigInfos, ConfigValueInfo};
+pub use service::Validator;
