@@ -288,11 +288,11 @@ impl<S: Side> Transformation for Cast<S> {
                 None => {
                     let from = Arc::clone(require::structure(S::value(record), PURPOSE)?);
                     let mut values = Vec::with_capacity(plan.targets.len());
-                    for (field, target) in from.schema().fields()?.zip(&plan.targets) {
+                    for ((field, to), target) in from.schema().fields()?.zip(plan.schema.fields()?).zip(&plan.targets) {
                         let value = structs::read(&from, field, self.replace_null);
                         values.push(match target {
                             Some(ty) if !value.is_null() => cast(Some(&field.schema), value, *ty)?,
-                            _ => structs::unchanged(field, value)?,
+                            _ => structs::unchanged(to, value)?,
                         });
                     }
                     Value::structure(Struct::from_values(plan.schema.clone(), values))

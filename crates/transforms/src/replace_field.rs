@@ -136,12 +136,9 @@ impl<S: Side> Transformation for ReplaceField<S> {
         let from = Arc::clone(require::structure(S::value(record), PURPOSE)?);
         let plan = self.plans.get(schema, |schema| self.rules.plan(schema))?;
         let mut values = Vec::with_capacity(plan.from.len());
-        for &index in &plan.from {
-            let value = match from.schema().field_at(index) {
-                Some(field) => structs::unchanged(field, structs::read(&from, field, self.replace_null))?,
-                None => Value::Null,
-            };
-            values.push(value);
+        for (to, &index) in plan.schema.fields()?.zip(&plan.from) {
+            let value = from.schema().field_at(index).map(|field| structs::read(&from, field, self.replace_null));
+            values.push(structs::unchanged(to, value.unwrap_or(&Value::Null))?);
         }
         let schema = plan.schema.clone();
         S::set(record, Some(schema.clone()), Value::structure(Struct::from_values(schema, values)));

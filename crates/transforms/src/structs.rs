@@ -8,7 +8,7 @@ pub(crate) fn read<'s>(from: &'s Struct, field: &'s Field, replace_null: bool) -
     if replace_null { from.get_field(field) } else { from.raw(field.index) }
 }
 
-/// A value that goes into a field of the schema it came from: only a null can be wrong there.
+/// A value that fits a field, but for the null that it may be.
 pub(crate) fn unchanged(field: &Field, value: &Value) -> Result<Value> {
     if value.is_null() && !field.schema.is_optional() {
         validate_value_at(&format!("field: \"{}\"", field.name), Some(&field.name), Some(&field.schema), value)?;

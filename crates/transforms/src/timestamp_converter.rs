@@ -158,14 +158,14 @@ impl Rules {
     }
 
     /// The values of a struct, with the one of that name converted.
-    fn values(&self, from: &Struct, name: &Str, replace_null: bool) -> Result<Vec<Value>> {
+    fn values(&self, from: &Struct, to: &Schema, name: &Str, replace_null: bool) -> Result<Vec<Value>> {
         let mut values = Vec::with_capacity(from.values().len());
-        for field in from.schema().fields()? {
+        for (field, target) in from.schema().fields()?.zip(to.fields()?) {
             let value = structs::read(from, field, replace_null);
             values.push(if field.name == *name {
                 let form = Form::of_schema(&field.schema)?;
                 match value {
-                    Value::Null => structs::unchanged(field, value)?,
+                    Value::Null => structs::unchanged(target, value)?,
                     value => self.convert(value, Some(form))?,
                 }
             } else {
@@ -191,7 +191,7 @@ impl Rules {
         let built = builder.build()?;
         match schema.default_value() {
             Some(Value::Struct(default)) => {
-                let default = Struct::from_values(built.clone(), self.values(default, name, replace_null)?);
+                let default = Struct::from_values(built.clone(), self.values(default, &built, name, replace_null)?);
                 SchemaBuilder::copy(&built).default_value(Value::structure(default)).build()
             }
             _ => Ok(built),
@@ -288,9 +288,10 @@ impl<S: Side> Transformation for TimestampConverter<S> {
         let changed = self.schemas.get(schema, |schema| rules.schema(schema, name, replace_null))?.clone();
         let converted = match from {
             None => Value::Null,
-            Some(from) => {
-                Value::structure(Struct::from_values(changed.clone(), rules.values(&from, name, replace_null)?))
-            }
+            Some(from) => Value::structure(Struct::from_values(
+                changed.clone(),
+                rules.values(&from, &changed, name, replace_null)?,
+            )),
         };
         S::set(record, Some(changed), converted);
         Ok(Outcome::Keep)

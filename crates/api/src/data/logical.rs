@@ -199,7 +199,9 @@ pub(crate) fn java_date_text(millis: i64) -> String {
     use std::sync::LazyLock;
 
     use super::SimpleDateFormat;
+    use super::java_calendar::{civil, split};
     static FORMAT: LazyLock<Option<SimpleDateFormat>> =
-        LazyLock::new(|| SimpleDateFormat::new("EEE MMM dd HH:mm:ss zzz yyyy").ok());
-    FORMAT.as_ref().map_or_else(|| millis.to_string(), |format| format.format(millis))
+        LazyLock::new(|| SimpleDateFormat::new("EEE MMM dd HH:mm:ss zzz").ok());
+    let head = FORMAT.as_ref().map(|format| format.format(millis)).unwrap_or_default();
+    format!("{head} {}", civil(split(millis).0).year)
 }

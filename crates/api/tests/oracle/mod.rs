@@ -4,7 +4,7 @@
 //! the golden files; the list must name exactly the cases that differ, so that it only shrinks. With the environment variable
 //! `MILENA_GOLDEN` set to a file of fresh cases, these are checked instead and all differences are printed.
 
-#![allow(dead_code, reason = "every test program uses its own part")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a golden file that cannot be read fails the test")]
 
 mod values;
 
@@ -108,15 +108,20 @@ fn difference(answer: &Answer, expected: &Json) -> Option<String> {
     }
 }
 
-/// A message without what depends on addresses and on the class of a map.
+/// A message without what depends on addresses and on the class of a map or of bytes.
 fn mask(message: &str) -> String {
     let message = message.replace("java.util.LinkedHashMap", "java.util.HashMap");
+    let message = cut(&message, "java.nio.HeapByteBuffer[", |c| c != ']').replace("java.nio.HeapByteBuffer[]", "[B@");
+    cut(&message.replace("java.nio.HeapByteBuffer", "[B"), "[B@", |c| c.is_ascii_hexdigit() || c == '*')
+}
+
+/// The text without the characters that follow each `mark`.
+fn cut(text: &str, mark: &str, drop: impl Fn(char) -> bool + Copy) -> String {
     let mut out = String::new();
-    let mut rest = message.as_str();
-    while let Some(at) = rest.find("[B@").map(|at| at + 3) {
+    let mut rest = text;
+    while let Some(at) = rest.find(mark).map(|at| at + mark.len()) {
         out.push_str(&rest[..at]);
-        out.push('*');
-        rest = rest[at..].trim_start_matches(|c: char| c.is_ascii_hexdigit() || c == '*');
+        rest = rest[at..].trim_start_matches(drop);
     }
     out.push_str(rest);
     out

@@ -93,10 +93,14 @@ impl JsonConverter {
     }
 
     fn read(&mut self, bytes: Bytes) -> Result<SchemaAndValue> {
-        let text = encoding::decode(bytes);
+        let (text, malformed) = encoding::decode(bytes);
         let envelope = self.schemas_enable && self.fixed.is_none();
         let known: &[u8] = if envelope { &self.last_read.0 } else { b"" };
-        self.tape.parse(&text, known).map_err(|cause| {
+        let mut parsed = self.tape.parse(&text, known);
+        if malformed && parsed.is_ok() && self.tape.is_open(&text) {
+            parsed = Err(SyntaxError::malformed(text.len()));
+        }
+        parsed.map_err(|cause| {
             let message = "Converting byte[] to Kafka Connect data failed due to serialization error: ";
             Error::data(message).with_source(serialization_error(&cause))
         })?;

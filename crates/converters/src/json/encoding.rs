@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use milena_api::data::Str;
 
-/// The document as UTF-8 without a byte order mark. UTF-8 input is shared, not copied; where it is malformed, it ends before the first bad byte.
-pub(super) fn decode(bytes: Bytes) -> Str {
+/// The document as UTF-8 without a byte order mark, and whether it ends before a malformed byte. UTF-8 input is shared, not copied.
+pub(super) fn decode(bytes: Bytes) -> (Str, bool) {
     let head: [u8; 4] = std::array::from_fn(|i| bytes.get(i).copied().unwrap_or(1));
     let decoded = match head {
         [0xef, 0xbb, 0xbf, _] => return utf8(bytes.slice(3..)),
@@ -20,13 +20,13 @@ pub(super) fn decode(bytes: Bytes) -> Str {
         [_, 0, ..] => utf16(&bytes, u16::from_le_bytes),
         _ => return utf8(bytes),
     };
-    Str::from(decoded)
+    (Str::from(decoded), false)
 }
 
-fn utf8(bytes: Bytes) -> Str {
+fn utf8(bytes: Bytes) -> (Str, bool) {
     match Str::from_utf8(bytes.clone()) {
-        Ok(text) => text,
-        Err(error) => Str::from_utf8(bytes.slice(..error.valid_up_to())).unwrap_or_default(),
+        Ok(text) => (text, false),
+        Err(error) => (Str::from_utf8(bytes.slice(..error.valid_up_to())).unwrap_or_default(), true),
     }
 }
 
@@ -75,14 +75,14 @@ mod tests {
         let marked = [b"\xef\xbb\xbf".as_slice(), text.as_bytes()].concat();
         let marked16 = [b"\xff\xfe".as_slice(), &le16].concat();
         for bytes in [text.as_bytes().to_vec(), le16, be16, le32, be32, marked, marked16] {
-            assert_eq!(decode(Bytes::from(bytes)), text);
+            assert_eq!(decode(Bytes::from(bytes)).0, text);
         }
     }
 
     #[test]
     fn malformed_text_ends_before_the_bad_byte() {
-        assert_eq!(decode(Bytes::from_static(b"{\"a\":1}\xff")), "{\"a\":1}");
-        assert_eq!(decode(Bytes::from_static(b"1")), "1");
+        assert_eq!(decode(Bytes::from_static(b"{\"a\":1}\xff")), (Str::from("{\"a\":1}"), true));
+        assert_eq!(decode(Bytes::from_static(b"1")), (Str::from("1"), false));
     }
 
     #[test]

@@ -67,6 +67,13 @@ pub(super) struct Node {
     pub(super) len: u32,
 }
 
+impl SyntaxError {
+    /// A byte that is no UTF-8.
+    pub(super) fn malformed(at: usize) -> Self {
+        SyntaxError { what: "malformed UTF-8", at }
+    }
+}
+
 /// Why a text is no JSON.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} at byte {at}")]
@@ -94,6 +101,16 @@ impl Tape {
         }
         reader.value()?;
         reader.end_of_root()
+    }
+
+    /// True if what follows the document decides whether it is whole: nothing was found, or a number or word that could go on.
+    pub(super) fn is_open(&self, text: &str) -> bool {
+        let Some(root) = self.nodes.first() else { return true };
+        match root.kind {
+            Kind::Missing => true,
+            Kind::Array | Kind::Object | Kind::Known | Kind::Text | Kind::Escaped => false,
+            _ => root.end as usize == text.len(),
+        }
     }
 
     /// The node at a position; positions come from the tape itself.
