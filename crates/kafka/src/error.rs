@@ -159,6 +159,21 @@ impl Error {
         self.code() == Some(ErrorCode::TOPIC_ALREADY_EXISTS)
     }
 
+    /// Whether a group could not be changed because it has members.
+    pub fn is_group_not_empty(&self) -> bool {
+        self.code() == Some(ErrorCode::NON_EMPTY_GROUP)
+    }
+
+    /// Whether the coordinator does not know the member, for instance because offsets of an active group were to be changed.
+    pub fn is_unknown_member(&self) -> bool {
+        self.code() == Some(ErrorCode::UNKNOWN_MEMBER_ID)
+    }
+
+    /// Whether there is no such group.
+    pub fn is_group_id_not_found(&self) -> bool {
+        self.code() == Some(ErrorCode::GROUP_ID_NOT_FOUND)
+    }
+
     /// Whether a topic or partition is not there (yet).
     pub fn is_unknown_topic(&self) -> bool {
         self.code() == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)

@@ -6,6 +6,7 @@ mod error;
 mod error_code;
 mod net;
 mod offset_and_metadata;
+pub mod producer;
 pub mod records;
 mod spawn;
 

@@ -233,7 +233,7 @@ async fn write_frames(
         write_all(&mut writer, &frame).await.map_err(|error| format!("cannot write: {error}"))?;
         if let Some(written) = written {
             // Nobody has to be interested.
-            drop(written.send(()));
+            written.send(()).unwrap_or(());
         }
     }
     Ok(())

@@ -1,0 +1,17 @@
+//! Writes records: batches per partition, sent in order, acknowledged batch by batch.
+//!
+//! Counterpart: org.apache.kafka.clients.producer.KafkaProducer.
+
+mod accumulator;
+mod batch;
+mod client;
+mod completion;
+mod exchange;
+mod partitioner;
+mod record;
+mod request;
+mod sender;
+
+pub use client::{Appender, Producer};
+pub use completion::{BatchAck, Completion, Completions, TagRuns};
+pub use record::{Append, ProducerRecord, RecordMetadata};
