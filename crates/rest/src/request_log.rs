@@ -24,10 +24,12 @@ pub struct Entry {
 impl Entry {
     /// Starts the clock. `None` if nobody wants the line.
     pub fn start<B>(client: IpAddr, request: &Request<B>) -> Option<Self> {
-        if !tracing::enabled!(target: "org.apache.kafka.connect.runtime.rest.RestServer", tracing::Level::INFO) {
-            return None;
-        }
-        Some(Entry {
+        tracing::enabled!(target: "org.apache.kafka.connect.runtime.rest.RestServer", tracing::Level::INFO)
+            .then(|| Entry::new(client, request))
+    }
+
+    fn new<B>(client: IpAddr, request: &Request<B>) -> Self {
+        Entry {
             client: client.to_canonical(),
             method: request.method().clone(),
             uri: request.uri().clone(),
@@ -36,21 +38,40 @@ impl Entry {
             agent: quoted(request.headers(), &USER_AGENT),
             at: Timestamp::now(),
             since: Instant::now(),
-        })
+        }
     }
 
     /// Logs the line.
     pub fn finish(self, status: u16, bytes: usize) {
-        let Entry { client, method, uri, version, referer, agent, at, since } = self;
-        let (at, took) = (at.strftime("%d/%b/%Y:%H:%M:%S +0000"), since.elapsed().as_millis());
-        tracing::info!(
-            target: "org.apache.kafka.connect.runtime.rest.RestServer",
-            "{client} - - [{at}] \"{method} {uri} {version:?}\" {status} {bytes} \"{referer}\" \"{agent}\" {took}"
-        );
+        let line = self.line(status, bytes, self.since.elapsed().as_millis());
+        tracing::info!(target: "org.apache.kafka.connect.runtime.rest.RestServer", "{line}");
+    }
+
+    fn line(&self, status: u16, bytes: usize, millis: u128) -> String {
+        let Entry { client, method, uri, version, referer, agent, at, .. } = self;
+        let at = at.strftime("%d/%b/%Y:%H:%M:%S +0000");
+        format!(
+            "{client} - - [{at}] \"{method} {uri} {version:?}\" {status} {bytes} \"{referer}\" \"{agent}\" {millis}"
+        )
     }
 }
 
 fn quoted(headers: &HeaderMap, name: &HeaderName) -> String {
     let value = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     value.unwrap_or_default().replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_extended_ncsa_with_milliseconds() {
+        let request = Request::get("/connectors?expand=info").header(USER_AGENT, "a \"b\"").body(()).unwrap();
+        let client = IpAddr::V6("::ffff:127.0.0.1".parse().unwrap());
+        let entry = Entry { at: Timestamp::UNIX_EPOCH, ..Entry::new(client, &request) };
+        let expected =
+            r#"127.0.0.1 - - [01/Jan/1970:00:00:00 +0000] "GET /connectors?expand=info HTTP/1.1" 200 2 "" "a \"b\"" 7"#;
+        assert_eq!(entry.line(200, 2, 7), expected);
+    }
 }

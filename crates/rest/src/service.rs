@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use milena_runtime::herder::Herder;
@@ -154,12 +154,16 @@ impl Service {
 
 /// A whole body, within its limits of length and time.
 async fn read(body: Incoming, within: Duration) -> Result<Bytes, Failure> {
+    let too_long = || {
+        let text = format!("The body is longer than {MAX_BODY} bytes");
+        Failure::new(StatusCode::PAYLOAD_TOO_LARGE.as_u16(), text)
+    };
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_long());
+    }
     match tokio::time::timeout(within, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            let text = format!("The body is longer than {MAX_BODY} bytes");
-            Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE.as_u16(), text))
-        }
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_long()),
         Ok(Err(error)) => Err(Failure::bad_request(format!("The body could not be read: {error}"))),
         Err(_) => Err(Failure::http(StatusCode::REQUEST_TIMEOUT)),
     }

@@ -2,14 +2,12 @@
 
 use hyper::StatusCode;
 use indexmap::IndexMap;
+use milena_runtime::logging::JavaLevel;
 
 use super::{Call, Endpoint};
 use crate::entities::LoggerLevelBody;
 use crate::json::{self, Node};
 use crate::reply::{Failure, Reply};
-
-/// log4j's levels.
-const LEVELS: [&str; 8] = ["ALL", "DEBUG", "ERROR", "FATAL", "INFO", "OFF", "TRACE", "WARN"];
 
 /// All loggers.
 pub fn list(endpoint: &Endpoint) -> Result<Reply, Failure> {
@@ -41,16 +39,14 @@ pub async fn set(endpoint: &Endpoint, call: &Call, logger: &str) -> Result<Reply
     if text.is_empty() {
         return Err(Failure::internal("Illegal null or empty Level name."));
     }
-    let level = text.trim().to_ascii_uppercase();
-    let known = LEVELS.contains(&level.as_str());
-    let level = known.then_some(level).ok_or_else(|| Failure::new(404, format!("invalid log level '{text}'.")))?;
+    let level = JavaLevel::from_name(text).ok_or_else(|| Failure::new(404, format!("invalid log level '{text}'.")))?;
     let scope = call.query.first("scope").unwrap_or("worker");
     if scope.eq_ignore_ascii_case("cluster") {
-        endpoint.complete(endpoint.herder.set_cluster_logger_level(logger, &level)).await?;
+        endpoint.complete(endpoint.herder.set_cluster_logger_level(logger, level.name())).await?;
         return Ok(Reply::empty(StatusCode::NO_CONTENT));
     }
     if !scope.eq_ignore_ascii_case("worker") {
         tracing::warn!(scope, "unknown scope of a log level, taking `worker`");
     }
-    Reply::ok(&endpoint.herder.set_worker_logger_level(logger, &level))
+    Reply::ok(&endpoint.herder.set_worker_logger_level(logger, level.name()))
 }

@@ -118,3 +118,11 @@ async fn cross_origin_answers_and_configured_headers_come_with_every_response_of
     let admin = super::client::ask(running.server.admin_addresses()[0], "GET /admin/loggers", &[], "").await;
     assert_eq!((admin.status, admin.header("x-a"), admin.header("vary")), (200, None, None));
 }
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_refused_before_it_is_read() {
+    let running = Running::local().await;
+    let headers = ["Content-Type: application/json", "Content-Length: 99999999"];
+    let answer = running.ask("POST /connectors", &headers, "").await;
+    assert_eq!((answer.status, running.herder.last_call().as_str()), (413, ""));
+}
