@@ -20,6 +20,9 @@ pub struct DevBrokerConfig {
     /// Bytes a partition keeps when its topic does not say (`log.retention.bytes`); -1 keeps all. Default 1 GiB: unlike a real
     /// broker this one usually holds its logs in memory.
     pub retention_bytes: i64,
+    /// Without a data folder: bytes that all logs together may take. Beyond it a partition that is written to drops its oldest records,
+    /// down to 8 MiB, whatever its topic says; topics that are only compacted keep theirs. Default 2 GiB.
+    pub memory_limit: u64,
     /// Milliseconds a record is kept when its topic does not say (`log.retention.ms`); -1 keeps it forever. Default 7 days.
     pub retention_ms: i64,
     /// Largest batch a topic takes when it does not say (`message.max.bytes`). Default 1048588.
@@ -41,6 +44,7 @@ impl Default for DevBrokerConfig {
             default_partitions: 1,
             auto_create_topics: true,
             retention_bytes: 1 << 30,
+            memory_limit: 2 << 30,
             retention_ms: 7 * 24 * 3_600_000,
             max_message_bytes: 1_048_588,
             initial_rebalance_delay: Duration::ZERO,

@@ -3,7 +3,7 @@
 use crate::config::DevBrokerConfig;
 use crate::error::{Error, Result};
 use crate::journal::{Entry, Journal};
-use crate::log::Partition;
+use crate::log::{Memory, Partition};
 use crate::sync::{lock, read, write};
 use crate::topic_configs::{Configs, LogSettings};
 use kafka_protocol::ResponseError;
@@ -69,6 +69,7 @@ pub(crate) struct Topics {
     index: RwLock<Index>,
     config: Arc<DevBrokerConfig>,
     journal: Arc<Journal>,
+    memory: Arc<Memory>,
 }
 
 /// What a journal says of a topic at start.
@@ -88,7 +89,8 @@ impl Topics {
         kept: BTreeMap<String, KeptTopic>,
         trusted: bool,
     ) -> Result<Self> {
-        let topics = Self { index: RwLock::new(Index::default()), config, journal };
+        let memory = Arc::new(Memory::new(config.memory_limit));
+        let topics = Self { index: RwLock::new(Index::default()), config, journal, memory };
         let mut index = Index::default();
         for (name, topic) in kept {
             let settings = LogSettings::new(&topic.configs, &topics.config);
@@ -225,7 +227,7 @@ impl Topics {
                 log_start,
                 self.config.cached_bytes_per_partition,
             ),
-            None => Ok(Partition::in_memory(settings)),
+            None => Ok(Partition::in_memory(settings, Arc::clone(&self.memory))),
         }
     }
 }

@@ -1,5 +1,12 @@
 //! What only the embedded broker can be asked: data folders, faults, start and stop.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod common;
 
 use bytes::Bytes;

@@ -169,7 +169,17 @@ impl Groups {
             *lock(&self.alarm) = None;
             let now = Instant::now();
             for group in self.all() {
-                let next = lock(&group).tick(now, self.config.initial_rebalance_delay);
+                let mut locked = lock(&group);
+                let next = locked.tick(now, self.config.initial_rebalance_delay);
+                let forget = locked.is_forgettable();
+                if forget {
+                    locked.phase = Phase::Dead;
+                }
+                let id = locked.id.clone();
+                drop(locked);
+                if forget {
+                    self.remove(&id, &group);
+                }
                 self.arm(next);
             }
         }

@@ -3,6 +3,7 @@
 //! Counterpart: org.apache.kafka.storage.internals.log.UnifiedLog.
 
 use super::files::{Files, Place, Segment};
+use super::memory::{KEPT_PER_PARTITION, Memory};
 use super::producers::{Producers, Verdict};
 use super::timestamps;
 use crate::error::Result;
@@ -43,6 +44,8 @@ struct State {
     first_cached: usize,
     producers: Producers,
     files: Option<Files>,
+    /// Shared account of logs without files.
+    memory: Option<Arc<Memory>>,
     waiting: Vec<Weak<Notify>>,
     deleted: bool,
 }
@@ -84,8 +87,8 @@ pub(crate) enum ReadError {
 
 impl Partition {
     /// An empty partition in memory.
-    pub fn in_memory(settings: LogSettings) -> Self {
-        Self::with(settings, None, usize::MAX)
+    pub fn in_memory(settings: LogSettings, memory: Arc<Memory>) -> Self {
+        Self::with(settings, None, Some(memory), usize::MAX)
     }
 
     /// A partition in a folder, with what the folder already has.
@@ -111,7 +114,7 @@ impl Partition {
                 place: Some(place),
             });
         })?;
-        let partition = Self::with(settings, Some(files), cache_limit);
+        let partition = Self::with(settings, Some(files), None, cache_limit);
         {
             let mut state = lock(&partition.state);
             state.first_cached = batches.len();
@@ -125,7 +128,7 @@ impl Partition {
         Ok(partition)
     }
 
-    fn with(settings: LogSettings, files: Option<Files>, cache_limit: usize) -> Self {
+    fn with(settings: LogSettings, files: Option<Files>, memory: Option<Arc<Memory>>, cache_limit: usize) -> Self {
         let state = State {
             settings,
             start: 0,
@@ -136,6 +139,7 @@ impl Partition {
             first_cached: 0,
             producers: Producers::default(),
             files,
+            memory,
             waiting: Vec::new(),
             deleted: false,
         };
@@ -276,6 +280,9 @@ impl Partition {
             let mut state = lock(&self.state);
             state.deleted = true;
             state.batches.clear();
+            if let Some(memory) = &state.memory {
+                memory.subtract(state.bytes);
+            }
             state.bytes = 0;
             if let Some(mut files) = state.files.take() {
                 files.delete();
@@ -395,6 +402,9 @@ impl State {
         let last = base + i64::from(header.last_offset_delta);
         self.producers.record(header, base, log_append_time);
         self.bytes += data.len() as u64;
+        if let Some(memory) = &self.memory {
+            memory.add(data.len() as u64);
+        }
         self.cached += data.len();
         self.batches.push_back(Stored { base, last, max_timestamp, len: data.len(), data: Some(data), place });
         self.end = last + 1;
@@ -419,7 +429,10 @@ impl State {
 
     /// As Kafka: what is dropped must leave at least `retention.bytes` behind.
     fn trim_by_size(&mut self) {
-        let Ok(keep) = u64::try_from(self.settings.retention_bytes) else { return };
+        let mut keep = u64::try_from(self.settings.retention_bytes).unwrap_or(u64::MAX);
+        if let Some(memory) = &self.memory {
+            keep = keep.min(self.bytes.saturating_sub(memory.excess()).max(KEPT_PER_PARTITION));
+        }
         if !self.settings.trim || self.bytes <= keep {
             return;
         }
@@ -445,6 +458,9 @@ impl State {
         while self.batches.front().is_some_and(|batch| batch.last < start) {
             let Some(batch) = self.batches.pop_front() else { break };
             self.bytes -= batch.len as u64;
+            if let Some(memory) = &self.memory {
+                memory.subtract(batch.len as u64);
+            }
             if batch.data.is_some() {
                 self.cached -= batch.len;
             }

@@ -10,7 +10,7 @@ fn settings(set: &[(&str, &str)]) -> LogSettings {
 }
 
 fn memory(set: &[(&str, &str)]) -> Partition {
-    Partition::in_memory(settings(set))
+    Partition::in_memory(settings(set), Arc::new(Memory::new(u64::MAX)))
 }
 
 fn plain(count: i32) -> Vec<u8> {
@@ -210,4 +210,30 @@ fn files_of_dropped_batches_are_removed() {
     assert_eq!(files(), 1);
     partition.delete();
     assert!(!dir.path().exists());
+}
+
+#[test]
+fn logs_in_memory_share_their_limit() {
+    let memory = Arc::new(Memory::new(3 * KEPT_PER_PARTITION));
+    let new = || Partition::in_memory(settings(&[("retention.bytes", "-1")]), Arc::clone(&memory));
+    let (quiet, busy) = (new(), new());
+    let value = vec![b'v'; 1 << 20];
+    let mut builder = BatchBuilder::with_capacity(1 << 20);
+    builder.append(&RecordParts { timestamp: 1000, key: None, value: Some(&value), headers: &[] }).unwrap();
+    let mebibyte = builder.build(Compression::None, Level::default(), None).unwrap();
+    for partition in [&quiet, &busy] {
+        partition.configure(settings(&[("retention.bytes", "-1"), ("max.message.bytes", "2000000")]));
+    }
+    for _ in 0..6 {
+        quiet.append(&mebibyte, 1).unwrap();
+    }
+    for _ in 0..40 {
+        busy.append(&mebibyte, 1).unwrap();
+    }
+    assert_eq!(quiet.range(), (0, 6), "the other one is not touched");
+    let total = quiet.bytes() + busy.bytes();
+    assert!(total <= 3 * KEPT_PER_PARTITION + (1 << 20) + 1000, "{total}");
+    assert!(busy.bytes() > KEPT_PER_PARTITION);
+    busy.delete();
+    assert_eq!(memory.excess(), 0);
 }
