@@ -379,7 +379,7 @@ fn with_versions(key: ConfigKey, registry: Registry<'_>, class_key: &str, kinds:
             registry: Arc::clone(registry),
             class_key: class_key.to_owned(),
             kinds: kinds.to_vec(),
-            hidden_without_class: false,
+            hidden_without_class: true,
         }),
         None => key,
     }

@@ -155,6 +155,10 @@ impl Stage {
         };
         key.validator(move |name: &str, value: &Parsed| {
             version_range().ensure_valid(name, value)?;
+            // The default is judged, too, when the key is defined.
+            if stage.version.as_deref().map(str::trim) != value.as_str() {
+                return Ok(());
+            }
             match stage.plugin() {
                 Err(error @ PluginError::NoSuchVersion { .. }) => Err(ConfigError::other(error.to_string())),
                 _ => Ok(()),

@@ -13,7 +13,7 @@ use milena_api::{Error, Result};
 use super::override_policy::OverridePolicy;
 use super::transformer::{ConfigTransformer, Transformed};
 use super::worker_keys::standalone_keys;
-use crate::plugins::PluginRegistry;
+use crate::plugins::{PluginRegistry, VersionRange};
 
 /// Settings that every worker has. Variables of config providers are resolved.
 pub struct WorkerConfig {
@@ -215,6 +215,7 @@ pub(crate) const fn kind_of(role: ConverterRole) -> PluginKind {
     }
 }
 
+/// What Java finds when it makes the first task: here a worker does not start with converters that it cannot have.
 fn check_converters(parsed: &ParsedConfig, registry: &PluginRegistry) -> Result<()> {
     for role in ROLES {
         let key = format!("{}.converter", role.name());
@@ -222,6 +223,108 @@ fn check_converters(parsed: &ParsedConfig, registry: &PluginRegistry) -> Result<
         registry
             .check_class(kind_of(role), class)
             .map_err(|reason| Error::config(format!("Invalid value {class} for configuration {key}: {reason}")))?;
+        let version = parsed.opt_string(&format!("{key}.plugin.version"))?;
+        let range = VersionRange::required(version)
+            .map_err(|error| Error::fatal(format!("Invalid version range for {key}: {error}")))?;
+        registry.plugin(kind_of(role), class, range.as_ref())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::test_plugins::registry;
+
+    fn parse(more: &[(&str, &str)]) -> Result<StandaloneConfig> {
+        let own = [
+            ("bootstrap.servers", "a:1,b:2"),
+            ("key.converter", "Bytes"),
+            ("value.converter", "test.BytesConverter"),
+            ("header.converter", "Heads"),
+            ("offset.storage.file.filename", "/tmp/o"),
+        ];
+        let pairs = own.iter().chain(more);
+        let properties = pairs.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        StandaloneConfig::parse(&properties, &registry())
+    }
+
+    #[test]
+    fn defaults_are_those_of_java() {
+        let config = parse(&[]).unwrap();
+        assert_eq!(config.offsets_file, PathBuf::from("/tmp/o"));
+        let worker = config.worker;
+        assert_eq!(worker.bootstrap_servers, "a:1,b:2");
+        assert_eq!(worker.offset_flush_interval, Duration::from_secs(60));
+        assert_eq!(worker.rest.listeners, ["http://:8083"]);
+        assert_eq!(worker.rest.admin_listeners, None);
+        assert!(worker.topic_creation && worker.topic_tracking && worker.topic_tracking_reset);
+        assert_eq!(worker.override_policy(), &OverridePolicy::All);
+        assert_eq!(worker.converter_class(ConverterRole::Key), "test.BytesConverter");
+        assert_eq!(worker.converter_as_given(ConverterRole::Key), Some("Bytes"));
+        assert_eq!(worker.group_id(), None);
+    }
+
+    #[test]
+    fn an_empty_admin_listener_list_is_not_the_default() {
+        assert_eq!(parse(&[("admin.listeners", "")]).unwrap().worker.rest.admin_listeners, Some(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_the_way_out() {
+        let error = |more: &[(&str, &str)]| match parse(more) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        };
+        for (key, value, message) in [
+            (
+                "key.converter",
+                "BytesConvertor",
+                "Invalid value BytesConvertor for configuration key.converter: Class BytesConvertor could not be found. Did you \
+                 mean BytesConverter?",
+            ),
+            (
+                "value.converter",
+                "Touch",
+                "Invalid value test.Touch for configuration value.converter: Class class test.Touch does not implement the \
+                 Converter interface",
+            ),
+            (
+                "key.converter.plugin.version",
+                "9",
+                "Plugin test.BytesConverter not found that matches the version range [9,9], available versions: [4.3.1]",
+            ),
+            ("key.converter.plugin.version", "[1", "Invalid version range for key.converter: Unbounded range: [1"),
+            (
+                "bootstrap.servers",
+                "",
+                "Configuration 'bootstrap.servers' must not be empty. Valid values include: any non-empty value",
+            ),
+            (
+                "offset.flush.interval.ms",
+                "1s",
+                "Invalid value 1s for configuration offset.flush.interval.ms: Not a number of type LONG",
+            ),
+        ] {
+            assert_eq!(error(&[(key, value)]), message);
+        }
+    }
+
+    #[test]
+    fn variables_are_resolved_and_never_shown_but_plugin_path_is_raw() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("interval"), "12345x").unwrap();
+        std::fs::write(dir.path().join("file"), "/tmp/other").unwrap();
+        let reference = |key: &str| format!("${{d:{}:{key}}}", dir.path().display());
+        let (file, interval) = (reference("file"), reference("interval"));
+        let provider = [("config.providers", "d"), ("config.providers.d.class", "Directory")];
+        let good = [provider[0], provider[1], ("offset.storage.file.filename", file.as_str()), ("plugin.path", &file)];
+        let config = parse(&good).unwrap();
+        assert_eq!(config.offsets_file, PathBuf::from("/tmp/other"));
+        assert_eq!(config.worker.originals()["plugin.path"], file);
+        let bad = [provider[0], provider[1], ("offset.flush.interval.ms", interval.as_str())];
+        let Err(error) = parse(&bad) else { panic!("the interval is no number") };
+        assert!(!error.trace().contains("12345x"), "{error}");
+        assert!(error.to_string().starts_with("Invalid value [hidden] for configuration offset.flush.interval.ms"));
+    }
 }

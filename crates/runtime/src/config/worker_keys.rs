@@ -5,7 +5,7 @@
 
 use milena_api::config::{ConfigDef, ConfigError, ConfigKey, DistinctList, Importance, Parsed, Type, Validator};
 
-use super::validators::{header_rules, listeners, version_range};
+use super::validators::{header_rules, listeners};
 
 /// Keys of a standalone worker, in the order in which Java defines them.
 ///
@@ -36,7 +36,7 @@ fn low(name: &str, ty: Type) -> ConfigKey {
 }
 
 fn version_key(name: &str, doc: &str) -> ConfigKey {
-    low(name, Type::String).default_null().validator(version_range()).doc(doc)
+    low(name, Type::String).default_null().doc(doc)
 }
 
 fn connection_keys() -> Vec<ConfigKey> {

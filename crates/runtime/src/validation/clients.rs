@@ -34,12 +34,14 @@ pub(super) fn client_overrides(
 ) -> Result<ConfigInfos, Error> {
     let prefix = client.override_prefix();
     let known = |name: &str| client.keys().iter().find(|key| key.name == name);
+    // The clients are Kafka's own: no other class can be plugged into them.
+    let classes = |name: &str| name.starts_with("org.apache.kafka.").then(|| name.to_owned());
     let mut values = Vec::new();
     for (key, given) in config {
         let Some(name) = key.strip_prefix(prefix) else { continue };
         let mut value = ConfigValue::new(name);
         value.value = match known(name) {
-            Some(key) => parse_type(name, given.as_deref(), config_type(key.kind), None)?,
+            Some(key) => parse_type(name, given.as_deref(), config_type(key.kind), Some(&classes))?,
             None => given.clone().map_or(Parsed::Null, Parsed::String),
         };
         if let Some(refusal) = policy.refusal(name) {

@@ -41,14 +41,15 @@ pub(super) fn validate_converter(
     let plugin = {
         let _stage = stages.enter(format!("instantiating the connector's {title} for validation"));
         let range = VersionRange::required(text(config, &version_key)).ok()?;
-        match registry.plugin(kind_of(role), class.trim(), range.as_ref()) {
+        match registry.plugin(kind_of(role), class, range.as_ref()) {
             Ok(plugin) => plugin,
             Err(error @ PluginError::NoSuchVersion { .. }) => {
                 refuse(&[&class_key, &version_key], error.to_string());
                 return None;
             }
-            Err(error) => {
-                refuse(&[&class_key], format!("Failed to load class {class}: {error}"));
+            // Only a name with blanks around it comes here: other unknown ones have an error already.
+            Err(_) => {
+                refuse(&[&class_key], format!("Failed to load class {class}: {class}"));
                 return None;
             }
         }
