@@ -164,7 +164,8 @@ fn compare_lists(left: &[Item], right: &[Item]) -> Ordering {
 fn compare(left: &Item, right: Option<&Item>) -> Ordering {
     match (left, right) {
         (Item::Number(l), Some(Item::Number(r))) => l.len().cmp(&r.len()).then_with(|| l.cmp(r)),
-        (Item::Number(l), None) => l.is_empty().then_some(Ordering::Equal).unwrap_or(Ordering::Greater),
+        (Item::Number(l), None) if l.is_empty() => Ordering::Equal,
+        (Item::Number(_), None) => Ordering::Greater,
         (Item::Number(_), Some(_)) => Ordering::Greater,
         (Item::Word(l), Some(Item::Word(r))) => word_rank(l).cmp(&word_rank(r)),
         (Item::Word(l), None) => word_rank(l).cmp(&word_rank("")),
