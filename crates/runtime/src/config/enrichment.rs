@@ -192,8 +192,10 @@ impl Stage {
             return Err(config_error(format!("Invalid value null for configuration {key}: Not a {}", interface(kind))));
         };
         let Some(full_name) = self.registry.load_class(class) else {
+            let hint = self.registry.hint(&[kind], class);
             return Err(config_error(format!(
-                "Invalid value {class} for configuration {key}: Class {class} could not be found."
+                "Invalid value {class} for configuration {key}: Class {class} could not be found.{}",
+                hint.strip_prefix('.').unwrap_or_default()
             )));
         };
         self.registry.check_class(kind, &full_name).map_err(config_error)?;

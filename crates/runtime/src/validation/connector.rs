@@ -8,9 +8,9 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use milena_api::config::{ConfigDef, ConfigInput, ConfigKey, ConfigValue, compile_java_regex};
+use milena_api::config::{ConfigDef, ConfigInput, ConfigKey, ConfigValue, Type, compile_java_regex};
 use milena_api::converter::ConverterRole;
-use milena_api::plugin::{Factory, Plugin};
+use milena_api::plugin::{Factory, Plugin, PluginKind};
 use milena_api::{Error, ErrorKind};
 
 use super::clients::{client_overrides, clients_used};
@@ -95,6 +95,7 @@ impl ConnectorValidator {
             }
             values
         };
+        self.hint_at_classes(config, &base, &mut values);
         refuse_nulls(config, &mut values);
 
         let mut parts = Vec::new();
@@ -117,6 +118,25 @@ impl ConnectorValidator {
             infos.append(part);
         }
         Ok(infos)
+    }
+
+    /// Adds the nearest names to errors about classes that are not there.
+    fn hint_at_classes(&self, config: &ConfigInput, base: &ConfigDef, values: &mut Values) {
+        for (name, value) in values.iter_mut().filter(|(_, value)| !value.errors.is_empty()) {
+            if base.key(name).is_none_or(|key| key.ty() != Type::Class) {
+                continue;
+            }
+            let kind = match name.as_str() {
+                "header.converter" => PluginKind::HeaderConverter,
+                name if name.starts_with("transforms.") => PluginKind::Transformation,
+                name if name.starts_with("predicates.") => PluginKind::Predicate,
+                _ => PluginKind::Converter,
+            };
+            let hint = self.registry.hint(&[kind], text(config, name).unwrap_or_default().trim());
+            for error in value.errors.iter_mut().filter(|error| error.ends_with(" could not be found.")) {
+                error.push_str(hint.strip_prefix('.').unwrap_or_default());
+            }
+        }
     }
 
     /// The answer where the class is there, but in no version that was asked for: only the worker's own keys are checked.

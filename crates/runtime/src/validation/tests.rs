@@ -131,7 +131,8 @@ async fn transformations_bring_their_keys_and_broken_ones_only_an_error() {
         &[],
         &[
             SOURCE,
-            ("transforms", Some("a,b")),
+            ("transforms", Some("a,b,c")),
+            ("transforms.c.type", Some("Tuoch")),
             ("transforms.a.type", Some("Touch")),
             ("transforms.a.negate", Some("true")),
             ("transforms.b.type", Some("Always")),
@@ -153,6 +154,12 @@ async fn transformations_bring_their_keys_and_broken_ones_only_an_error() {
     assert_eq!(
         value(&infos, "transforms.b.type").errors,
         ["Class class test.Always does not implement the Transformation interface"]
+    );
+    assert_eq!(
+        value(&infos, "transforms.c.type").errors,
+        [
+            "Invalid value Tuoch for configuration transforms.c.type: Class Tuoch could not be found. Did you mean Touch?"
+        ]
     );
     assert!(infos.groups.contains(&"Transforms: b".to_owned()));
 }
