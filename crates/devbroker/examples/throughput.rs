@@ -56,7 +56,7 @@ async fn main() -> Result<(), Error> {
     for _ in 0..PER_BATCH {
         builder.append(&RecordParts { timestamp: 1_700_000_000_000, key: None, value: Some(&value), headers: &[] })?;
     }
-    let batch = Bytes::from(builder.build(Compression::None, Level::default(), None)?);
+    let batch = builder.build(Compression::None, Level::default(), None)?;
     let partitions = (0..4)
         .map(|index| PartitionProduceData::default().with_index(index).with_records(Some(batch.clone())))
         .collect();

@@ -18,8 +18,8 @@
 //! `group` is the classic group coordinator; `journal` keeps topics, configs and group offsets in the data folder; `faults` makes
 //! requests fail on demand.
 //!
-//! Not there yet: transactions, log compaction (topics with `cleanup.policy=compact` keep everything), the new group protocol,
-//! recompression (`compression.type` other than `producer`), several simulated nodes, SASL and TLS.
+//! Not there yet: transactions, the new group protocol, recompression (`compression.type` other than `producer`), several simulated
+//! nodes, SASL and TLS.
 
 mod api;
 mod broker;

@@ -175,6 +175,10 @@ pub(crate) struct LogSettings {
     pub min_insync_replicas: i32,
     /// False for topics that are only compacted: they are never trimmed.
     pub trim: bool,
+    /// Whether only the newest record of each key is kept.
+    pub compact: bool,
+    /// Milliseconds for which compaction keeps tombstones.
+    pub delete_retention_ms: i64,
     /// Bytes to keep; negative keeps all.
     pub retention_bytes: i64,
     /// Milliseconds to keep; negative keeps all.
@@ -197,6 +201,8 @@ impl LogSettings {
             timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
             min_insync_replicas: i32::try_from(number("min.insync.replicas")).unwrap_or(1),
             trim: list(&value("cleanup.policy")).any(|policy| policy == "delete"),
+            compact: list(&value("cleanup.policy")).any(|policy| policy == "compact"),
+            delete_retention_ms: number("delete.retention.ms"),
             retention_bytes: number("retention.bytes"),
             retention_ms: number("retention.ms"),
             segment_bytes: u64::try_from(number("segment.bytes")).unwrap_or(1 << 30),

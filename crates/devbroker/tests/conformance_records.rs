@@ -21,7 +21,7 @@ use kafka_protocol::messages::{
     BrokerId, DeleteRecordsRequest, InitProducerIdRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest,
     ProducerId as WireProducerId,
 };
-use milena_kafka::records::{BatchHeader, Compression, ProducerId, TimestampType};
+use milena_kafka::records::{BatchBuilder, BatchHeader, Compression, Level, ProducerId, RecordParts, TimestampType};
 use std::time::{Duration, Instant};
 
 const CODECS: [Compression; 5] =
@@ -357,6 +357,25 @@ async fn an_incremental_fetch_names_only_what_changed() {
     assert_eq!(response.error_code, code(ResponseError::InvalidFetchSessionEpoch));
     let lost = next(1, &[]).with_session_id(session.wrapping_add(1_000_003) & i32::MAX);
     assert_eq!(client.send(17, &lost).await.error_code, code(ResponseError::FetchSessionIdNotFound));
+}
+
+#[tokio::test]
+async fn a_compacted_topic_takes_no_record_without_a_key() {
+    let target = target().await;
+    let mut client = target.client().await;
+    let topic = client.create_with("keys", 1, &[("cleanup.policy", "compact")]).await;
+    for codec in CODECS {
+        let mut builder = BatchBuilder::with_capacity(100);
+        for key in [Some(b"k".as_slice()), None] {
+            let parts = RecordParts { timestamp: 1_700_000_000_000, key, value: Some(b"v"), headers: &[] };
+            builder.append(&parts).unwrap();
+        }
+        let batch = builder.build(codec, Level::default(), None).unwrap();
+        let answer = client.produce(&topic, 0, batch).await;
+        assert_eq!(answer.error_code, code(ResponseError::InvalidRecord), "{codec:?}");
+    }
+    let answer = client.produce(&topic, 0, batch(&["a"], Compression::Snappy)).await;
+    assert_eq!((answer.error_code, answer.base_offset), (0, 0));
 }
 
 #[test]

@@ -17,10 +17,10 @@ use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use kafka_protocol::messages::*;
 use milena_devbroker::{Api, DevBroker, DevBrokerConfig, Error, Fault, FaultAction};
 use milena_kafka::records::Compression;
-use std::io::{BufRead, BufReader, Write};
+use std::io::BufRead;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 async fn start(dir: &Path) -> DevBroker {
     DevBroker::start(DevBrokerConfig { dir: Some(dir.to_owned()), ..DevBrokerConfig::default() }).await.unwrap()
@@ -108,26 +108,40 @@ async fn a_port_in_use_is_an_error_that_names_it() {
     assert!(error.to_string().contains(&first.port().to_string()), "{error}");
 }
 
-/// The broker as a process of its own, which can be killed.
-struct Process(std::process::Child, String);
+const SERVE: &str = "MILENA_DEVBROKER_TEST_DIR";
+
+/// Not a test of its own: the kill test runs this program again, with only this in it, as a broker that can be killed.
+#[test]
+fn the_broker_that_the_kill_test_kills() {
+    let Some(dir) = std::env::var_os(SERVE) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let broker = start(Path::new(&dir)).await;
+        println!("\nbootstrap.servers={}", broker.bootstrap());
+        let mut line = String::new();
+        BufReader::new(tokio::io::stdin()).read_line(&mut line).await.unwrap();
+        broker.stop().await;
+    });
+}
+
+/// The broker as a process of its own: child, address, and its output, which it needs for as long as it runs.
+struct Process(std::process::Child, String, std::io::Lines<std::io::BufReader<std::process::ChildStdout>>);
 
 fn spawn_process(dir: &Path) -> Process {
-    // Examples are built with the tests, beside their folder.
-    let tests = std::env::current_exe().unwrap();
-    let program = tests.ancestors().nth(2).unwrap().join("examples/devbroker");
-    let mut child = std::process::Command::new(program)
-        .arg("0")
-        .arg(dir)
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "the_broker_that_the_kill_test_kills", "--nocapture"])
+        .env(SERVE, dir)
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
     let address = lines
+        .by_ref()
         .map_while(Result::ok)
         .find_map(|line| line.strip_prefix("bootstrap.servers=").map(str::to_owned))
         .unwrap();
-    Process(child, address)
+    Process(child, address, lines)
 }
 
 #[tokio::test]
@@ -151,8 +165,10 @@ async fn what_was_acknowledged_survives_kill_9() {
         assert_eq!(values(&mut client, &topic).await, expected);
         assert_eq!(committed(&mut client).await, [(topic.name.clone(), expected)]);
     }
-    process.0.stdin.take().unwrap().write_all(b"\n").unwrap();
-    assert!(process.0.wait().unwrap().success());
+    // The end of its input stops the last one cleanly, which leaves a mark.
+    drop(process.0.stdin.take());
+    process.0.wait().unwrap();
+    assert!(dir.path().join("stopped-cleanly").exists());
 }
 
 #[tokio::test]

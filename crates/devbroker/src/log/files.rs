@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use milena_kafka::records::{BatchHeader, HEADER_LEN};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub(crate) struct Files {
     dir: PathBuf,
     segments: VecDeque<Arc<Segment>>,
     active_len: u64,
+    /// The newest file takes no more.
+    ended: bool,
     unsynced: bool,
 }
 
@@ -61,12 +64,16 @@ impl Files {
         for entry in std::fs::read_dir(&dir).map_err(|error| Error::io("list", &dir, error))? {
             let entry = entry.map_err(|error| Error::io("list", &dir, error))?;
             let name = entry.file_name();
+            if Path::new(&name).extension().is_some_and(|extension| extension == "compacted") {
+                // A compaction that did not get to its end.
+                std::fs::remove_file(entry.path()).map_err(|error| Error::io("remove", entry.path(), error))?;
+            }
             let base =
                 name.to_str().and_then(|name| name.strip_suffix(".log")).and_then(|name| name.parse::<i64>().ok());
             bases.extend(base);
         }
         bases.sort_unstable();
-        let mut files = Self { dir, segments: VecDeque::new(), active_len: 0, unsynced: false };
+        let mut files = Self { dir, segments: VecDeque::new(), active_len: 0, ended: false, unsynced: false };
         let newest = bases.last().copied();
         let mut next_offset = None;
         let mut damaged = false;
@@ -96,13 +103,14 @@ impl Files {
 
     /// Writes a batch behind the last one. After a failed write the file ends where it did before.
     pub fn append(&mut self, batch: &[u8], base_offset: i64, segment_bytes: u64) -> std::io::Result<Place> {
-        let roll = self.active_len + batch.len() as u64 > segment_bytes.min(LARGEST_SEGMENT) && self.active_len > 0;
-        if roll || self.segments.is_empty() {
+        let full = self.active_len + batch.len() as u64 > segment_bytes.min(LARGEST_SEGMENT) && self.active_len > 0;
+        if full || self.ended || self.segments.is_empty() {
             if let Some(full) = self.segments.back() {
                 full.file.sync_data()?;
             }
             self.segments.push_back(Arc::new(Segment::open(&self.dir, base_offset)?));
             self.active_len = 0;
+            self.ended = false;
         }
         let Some(active) = self.segments.back() else { return Err(std::io::ErrorKind::NotFound.into()) };
         let position = self.active_len;
@@ -115,6 +123,33 @@ impl Files {
         self.active_len += batch.len() as u64;
         self.unsynced = true;
         Ok(Place { segment: Arc::clone(active), position })
+    }
+
+    /// Ends the newest file: the next batch opens another one.
+    pub fn roll(&mut self) {
+        self.ended = true;
+    }
+
+    /// Puts these batches in place of a whole file; none removes it.
+    pub fn replace(&mut self, old: &Arc<Segment>, batches: &[&[u8]]) -> std::io::Result<Option<Arc<Segment>>> {
+        let Some(index) = self.segments.iter().position(|segment| Arc::ptr_eq(segment, old)) else { return Ok(None) };
+        if batches.is_empty() {
+            self.segments.remove(index);
+            remove(old);
+            return Ok(None);
+        }
+        let fresh = old.path.with_extension("compacted");
+        let mut file = File::create(&fresh)?;
+        for batch in batches {
+            file.write_all(batch)?;
+        }
+        file.sync_all()?;
+        std::fs::rename(&fresh, &old.path)?;
+        let segment = Arc::new(Segment::open(&self.dir, old.base)?);
+        if let Some(slot) = self.segments.get_mut(index) {
+            *slot = Arc::clone(&segment);
+        }
+        Ok(Some(segment))
     }
 
     /// Removes files that hold only offsets below `log_start`.

@@ -1,5 +1,6 @@
 //! The logs: record batches of one partition each, in memory and, with a data folder, in segment files.
 
+mod compaction;
 mod files;
 mod memory;
 mod partition;

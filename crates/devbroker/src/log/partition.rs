@@ -2,6 +2,7 @@
 //!
 //! Counterpart: org.apache.kafka.storage.internals.log.UnifiedLog.
 
+use super::compaction;
 use super::files::{Files, Place, Segment};
 use super::memory::{KEPT_PER_PARTITION, Memory};
 use super::producers::{Producers, Verdict};
@@ -39,6 +40,8 @@ struct State {
     batches: VecDeque<Stored>,
     /// Bytes of all batches.
     bytes: u64,
+    /// Bytes appended since the last compaction.
+    dirty: u64,
     /// Bytes of those that are held in memory although a file has them, and the index of the oldest such batch.
     cached: usize,
     first_cached: usize,
@@ -119,9 +122,12 @@ impl Partition {
             let mut state = lock(&partition.state);
             state.first_cached = batches.len();
             state.end = batches.back().map_or(log_start, |last: &Stored| last.last + 1).max(log_start);
-            state.start = batches.front().map_or(state.end, |first| first.base);
+            // Compaction leaves gaps at the start that are still part of the log; retention does not.
+            let first = batches.front().map_or(state.end, |first| first.base);
+            state.start = if state.settings.trim { first } else { log_start };
             state.batches = batches;
             state.bytes = bytes;
+            state.dirty = bytes;
             state.producers = producers;
             state.trim_to(log_start);
         }
@@ -135,6 +141,7 @@ impl Partition {
             end: 0,
             batches: VecDeque::new(),
             bytes: 0,
+            dirty: 0,
             cached: 0,
             first_cached: 0,
             producers: Producers::default(),
@@ -358,6 +365,9 @@ impl State {
         {
             return Err((ResponseError::InvalidTimestamp, "a timestamp is further in the future than allowed"));
         }
+        if self.settings.compact && !compaction::all_have_keys(records).unwrap_or(false) {
+            return Err((ResponseError::InvalidRecord, "Compacted topic cannot accept message without key"));
+        }
         match self.producers.judge(header) {
             Verdict::Append => {}
             Verdict::Duplicate(known) => {
@@ -402,6 +412,7 @@ impl State {
         let last = base + i64::from(header.last_offset_delta);
         self.producers.record(header, base, log_append_time);
         self.bytes += data.len() as u64;
+        self.dirty += data.len() as u64;
         if let Some(memory) = &self.memory {
             memory.add(data.len() as u64);
         }
@@ -409,6 +420,7 @@ impl State {
         self.batches.push_back(Stored { base, last, max_timestamp, len: data.len(), data: Some(data), place });
         self.end = last + 1;
         self.trim_by_size();
+        self.compact_if_dirty(now);
         self.shrink_cache(cache_limit);
         Ok(Appended { base_offset: base, log_append_time, log_start: self.start })
     }
@@ -504,5 +516,6 @@ impl State {
     }
 }
 
+mod cleaner;
 #[cfg(test)]
 mod tests;

@@ -261,7 +261,7 @@ pub fn timed_batch(records: &[(i64, &str)], compression: Compression, producer: 
         let parts = RecordParts { timestamp: *timestamp, key: Some(b"k"), value: Some(value.as_bytes()), headers: &[] };
         builder.append(&parts).unwrap();
     }
-    Bytes::from(builder.build(compression, Level::default(), producer).unwrap())
+    builder.build(compression, Level::default(), producer).unwrap()
 }
 
 /// The whole batches in fetched bytes.

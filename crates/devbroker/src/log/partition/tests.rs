@@ -103,8 +103,8 @@ fn old_batches_are_dropped_but_the_kept_bytes_stay() {
     assert_eq!(partition.range(), (3, 5));
     assert_eq!(partition.bytes(), 2 * len as u64);
     let compacted = memory(&[("retention.bytes", "1"), ("cleanup.policy", "compact")]);
-    compacted.append(&plain(1), 1).unwrap();
-    compacted.append(&plain(1), 1).unwrap();
+    compacted.append(&keyed("a", 10), 1).unwrap();
+    compacted.append(&keyed("b", 10), 1).unwrap();
     assert_eq!(compacted.range(), (0, 2));
 }
 
@@ -236,4 +236,51 @@ fn logs_in_memory_share_their_limit() {
     assert!(busy.bytes() > KEPT_PER_PARTITION);
     busy.delete();
     assert_eq!(memory.excess(), 0);
+}
+
+fn keyed(key: &str, size: usize) -> Vec<u8> {
+    let value = vec![b'v'; size];
+    let mut builder = BatchBuilder::with_capacity(size + 100);
+    let parts = RecordParts { timestamp: 1000, key: Some(key.as_bytes()), value: Some(&value), headers: &[] };
+    builder.append(&parts).unwrap();
+    builder.build(Compression::None, Level::default(), None).unwrap().to_vec()
+}
+
+const COMPACT: &[(&str, &str)] = &[("cleanup.policy", "compact")];
+
+#[test]
+fn a_compacted_log_keeps_the_newest_record_of_each_key_and_its_offsets() {
+    let partition = memory(COMPACT);
+    assert_eq!(partition.append(&plain(1), 1).unwrap_err().0, ResponseError::InvalidRecord);
+    for number in 0..200 {
+        partition.append(&keyed(&format!("key-{}", number % 4), 50_000), 1).unwrap();
+    }
+    assert!(partition.bytes() < 9 << 20, "{}", partition.bytes());
+    lock(&partition.state).compact(now_ms()).unwrap();
+    assert_eq!(read_bases(&partition, 0, usize::MAX), [196, 197, 198, 199]);
+    assert_eq!(partition.range(), (0, 200));
+    assert_eq!(partition.append(&keyed("key-0", 10), 1).unwrap().base_offset, 200);
+}
+
+#[test]
+fn a_compacted_log_on_disk_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Partition::in_dir(settings(COMPACT), dir.path().to_owned(), false, 0, 100_000).unwrap();
+    let partition = open();
+    for number in 0..200 {
+        partition.append(&keyed(&format!("key-{}", number % 4), 50_000), 1).unwrap();
+    }
+    let on_disk = || -> u64 {
+        std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
+    };
+    assert!(on_disk() < 9 << 20, "{}", on_disk());
+    lock(&partition.state).compact(now_ms()).unwrap();
+    assert_eq!(on_disk(), partition.bytes());
+    assert_eq!(read_bases(&partition, 0, usize::MAX), [196, 197, 198, 199]);
+    assert_eq!(partition.append(&keyed("key-0", 10), 1).unwrap().base_offset, 200);
+    drop(partition);
+    let again = open();
+    assert_eq!(again.range(), (0, 201));
+    assert_eq!(read_bases(&again, 0, usize::MAX), [196, 197, 198, 199, 200]);
+    assert_eq!(again.append(&keyed("key-0", 10), 1).unwrap().base_offset, 201);
 }
