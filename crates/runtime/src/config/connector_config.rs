@@ -2,6 +2,7 @@
 //!
 //! Counterpart: `org.apache.kafka.connect.runtime.{ConnectorConfig, SourceConnectorConfig, SinkConnectorConfig}`.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use super::connector_keys::{Defaults, Side, connector_keys};
 use super::enrichment::{BrokenAlias, with_aliases};
 use crate::plugins::PluginRegistry;
 
-/// Settings of a connector. Variables of config providers are resolved.
-#[derive(Clone, Debug)]
+/// Settings of a connector. Variables of config providers are resolved; `Debug` leaves the values out.
+#[derive(Clone)]
 pub struct ConnectorConfig {
     originals: ConfigMap,
     parsed: ParsedConfig,
@@ -189,6 +190,12 @@ impl ConnectorConfig {
     /// `transaction.boundary` of a source, in lower case.
     pub fn transaction_boundary(&self) -> String {
         self.text("transaction.boundary").to_lowercase()
+    }
+}
+
+impl fmt::Debug for ConnectorConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectorConfig").field("name", &self.name()).finish_non_exhaustive()
     }
 }
 

@@ -3,11 +3,12 @@
 //! Counterpart: `org.apache.kafka.common.config.ConfigTransformer`, `org.apache.kafka.connect.runtime.WorkerConfigTransformer`.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use milena_api::Result;
 use milena_api::config::{ConfigInput, ConfigMap, HIDDEN};
+use milena_api::{Error, Result};
 
 use super::providers::{ConfigProvider, new_provider};
 
@@ -17,8 +18,8 @@ pub struct ConfigTransformer {
     providers: Arc<IndexMap<String, Box<dyn ConfigProvider>>>,
 }
 
-/// A configuration with its variables replaced.
-#[derive(Clone, Debug, Default)]
+/// A configuration with its variables replaced. `Debug` leaves the values out.
+#[derive(Clone, Default)]
 pub struct Transformed {
     /// The values.
     pub config: ConfigInput,
@@ -143,9 +144,34 @@ impl Transformed {
         }
     }
 
+    /// An error with everything hidden that providers gave, its causes included.
+    pub fn mask_error(&self, error: Error) -> Error {
+        let trace = error.trace();
+        if self.secrets.iter().any(|secret| trace.contains(secret.as_str())) { self.masked(&error) } else { error }
+    }
+
+    fn masked(&self, error: &Error) -> Error {
+        let masked = Error::new(error.kind(), self.mask(error.message().unwrap_or_default()));
+        let masked = masked.with_class(error.java_class().to_owned());
+        let masked = if error.message().is_none() { masked.without_message() } else { masked };
+        match std::error::Error::source(error) {
+            Some(cause) => match cause.downcast_ref::<Error>() {
+                Some(cause) => masked.with_source(self.masked(cause)),
+                None => masked.with_source(self.mask(&cause.to_string())),
+            },
+            None => masked,
+        }
+    }
+
     /// A text with everything hidden that providers gave.
     pub fn mask(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), HIDDEN))
+    }
+}
+
+impl fmt::Debug for Transformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transformed").field("replaced", &self.replaced.keys()).finish_non_exhaustive()
     }
 }
 

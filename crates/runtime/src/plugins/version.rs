@@ -316,10 +316,8 @@ mod tests {
         for pair in ascending.windows(2) {
             assert!(Version::parse(pair[0]) < Version::parse(pair[1]), "{pair:?}");
         }
-        for (left, right) in [("1", "1.0.0"), ("1.0-ga", "1"), ("1-CR2", "1.rc-2"), ("1x", "1-x"), ("01.2", "1.2")] {
-            if left != "1-CR2" {
-                assert_eq!(Version::parse(left), Version::parse(right));
-            }
+        for (left, right) in [("1", "1.0.0"), ("1.0-ga", "1"), ("1-cr2", "1-RC2"), ("1x", "1-x"), ("01.2", "1.2")] {
+            assert_eq!(Version::parse(left), Version::parse(right), "{left} {right}");
         }
     }
 
