@@ -21,27 +21,37 @@ pub enum Extent {
 /// Whether the suites that start `milena` as a worker run. One line to switch them off while the worker cannot start.
 const MILENA_IS_A_WORKER: bool = false;
 
-/// Names the program under test to the suites.
-const MILENA_BIN: &str = "MILENA_BIN";
-
 /// A check's name and what it runs.
 type Check = (&'static str, fn() -> Result<()>);
 
-/// Checks of the source tree, cheapest first.
-const CHECKS: &[Check] = &[
+/// Checks of the source tree that need no build, cheapest first.
+const QUICK: &[Check] = &[
     ("no machine paths", checks::machine_paths),
     ("file lengths", checks::file_lengths),
     ("formatting", checks::format),
     ("dependency arrows", deps::check),
-    ("clippy", checks::clippy),
-    ("documentation", checks::docs),
 ];
+
+/// Checks that compile.
+const COMPILING: &[Check] = &[("clippy", checks::clippy), ("documentation", checks::docs)];
+
+/// Runs the checks that need no build, all of them, so that one run tells everything.
+pub fn quick() -> Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
+    for (name, check) in QUICK {
+        if let Err(error) = check() {
+            println!("check failed: {name}: {error:#}");
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}
 
 /// Runs all of it and ends with the line `N passed, N failed`.
 pub fn run(extent: Extent) -> Result<ExitCode> {
     let begun = Instant::now();
     let mut total = Tally::default();
-    for (name, check) in CHECKS {
+    for (name, check) in QUICK.iter().chain(COMPILING) {
         println!("--- check: {name}");
         if let Err(error) = check() {
             println!("check failed: {name}: {error:#}");
@@ -64,6 +74,8 @@ fn suites(extent: Extent) -> Result<Tally> {
     let broker = if java()? { Some(Broker::start()?) } else { None };
     let mut total = Tally::default();
     let run = |command: &mut Command| {
+        // A test's error text says what happened; the frames of the test harness below it say nothing.
+        command.env("RUST_LIB_BACKTRACE", "0");
         if let Some(broker) = &broker {
             command.env(broker::BOOTSTRAP, broker.bootstrap());
         }
@@ -92,12 +104,12 @@ fn end_to_end(extent: Extent, run: &impl Fn(&mut Command) -> Result<Tally>) -> R
     }
     let program = shell::target_dir()?.join(if full { "release" } else { "debug" }).join("milena");
     let mut tests = shell::cargo(&["test", "--package", "milena-e2e", "--no-fail-fast"]);
-    tests.args(profile).args(["--", "--test-threads", "1"]).env(MILENA_BIN, &program);
+    tests.args(profile).args(["--", "--test-threads", "1"]).env(shell::MILENA_BIN, &program);
     if full {
         tests.arg("--include-ignored");
     }
     let mut total = run(&mut tests)?;
-    total.add(run(rest::scenarios().args(["--worker", "milena"]).env(MILENA_BIN, &program))?);
+    total.add(run(rest::scenarios().args(["--worker", "milena"]).env(shell::MILENA_BIN, &program))?);
     Ok(total)
 }
 

@@ -1,5 +1,6 @@
 //! The project's own tool: `cargo xtask <command>`. It checks what no compiler checks and runs every test suite, the same way on a laptop and in CI.
 
+mod bench;
 mod broker;
 mod checks;
 mod ci;
@@ -17,12 +18,14 @@ type Command = (&'static str, &'static str, fn(&[String]) -> Result<ExitCode>);
 
 /// All commands, by name.
 const COMMANDS: &[Command] = &[
+    ("bench", "[--records N] [--rounds N] …: compare the two workers, write docs/benchmarks.md", bench::run),
     ("ci", "every check and test that a change has to pass; what .ci/run calls", |_| ci::run(ci::Extent::Change)),
     ("deps", "check that the crates depend on each other in the permitted directions only", |_| {
         deps::check().map(|()| ExitCode::SUCCESS)
     }),
     ("docs", "build the API documentation, warnings are errors", |_| checks::docs().map(|()| ExitCode::SUCCESS)),
     ("full", "as ci, with release builds and the long tests (millions of lines)", |_| ci::run(ci::Extent::Full)),
+    ("quick", "the checks that need no build, in a few seconds", |_| ci::quick()),
     ("rest", "--worker java|milena [filter]: run the REST scenarios of tests/rest against a worker", rest::run),
 ];
 

@@ -5,6 +5,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+/// Names the program under test to suites and benchmarks.
+pub const MILENA_BIN: &str = "MILENA_BIN";
+
 /// The top folder of the checkout.
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
