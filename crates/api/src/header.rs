@@ -93,6 +93,16 @@ impl Headers {
         self.0 = kept;
     }
 
+    /// Keeps the last header of that name, and all of other names.
+    pub fn retain_latest_of(&mut self, key: &str) {
+        let last = self.0.iter().rposition(|h| h.key == *key);
+        let mut at = 0;
+        self.0.retain(|h| {
+            at += 1;
+            h.key != *key || Some(at - 1) == last
+        });
+    }
+
     /// Replaces each header by what `change` makes of it; `None` removes it.
     ///
     /// # Errors
@@ -164,5 +174,62 @@ impl fmt::Display for Headers {
             f.write_str("]")?;
         }
         f.write_str(")")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{SchemaBuilder, Struct, date};
+
+    fn abc() -> Headers {
+        let mut headers = Headers::new();
+        for (key, value) in [("a", 1i8), ("b", 2), ("a", 3)] {
+            headers.add(key, Some(Schema::int8()), value).unwrap();
+        }
+        headers
+    }
+
+    fn keys(headers: &Headers) -> String {
+        headers.iter().map(|h| format!("{}{}", h.key, h.value)).collect()
+    }
+
+    #[test]
+    fn headers_are_an_ordered_multimap() {
+        let mut headers = abc();
+        assert_eq!(headers.last_with_name("a").map(|h| &h.value), Some(&Value::I8(3)));
+        assert_eq!(headers.all_with_name("a").count(), 2);
+        headers.retain_latest_of("b");
+        assert_eq!(keys(&headers), "a1b2a3");
+        headers.retain_latest();
+        assert_eq!(keys(&headers), "b2a3");
+        headers.remove("b");
+        assert_eq!(keys(&headers), "a3");
+        let mut headers = abc();
+        headers.retain_latest_of("a");
+        assert_eq!(keys(&headers), "b2a3");
+        headers.apply(|h| Ok((h.key != "b").then(|| h.clone()))).unwrap();
+        assert_eq!(keys(&headers), "a3");
+    }
+
+    #[test]
+    fn only_the_class_of_a_value_is_checked() {
+        let mut headers = Headers::new();
+        let date = date::builder().build().unwrap();
+        headers.add("d", Some(date.clone()), 5).unwrap().add("d", Some(date), Value::Date(0)).unwrap();
+        let error = headers.add("s", Some(Schema::string()), 5).map(drop).unwrap_err();
+        assert_eq!(error.message(), Some("The value 5 is not compatible with the schema Schema{STRING}"));
+        let error = headers.add("s", Some(Schema::string()), Value::Null).map(drop).unwrap_err();
+        assert_eq!(error.message(), Some("A null value requires an optional schema but was Schema{STRING}"));
+        headers.add("n", None, Value::Null).unwrap();
+        assert_eq!(headers.len(), 3);
+    }
+
+    #[test]
+    fn a_struct_brings_its_schema() {
+        let schema = SchemaBuilder::structure().field("a", Schema::int8()).build().unwrap();
+        let mut headers = Headers::new();
+        headers.add("s", None, Value::structure(Struct::new(schema.clone()).unwrap())).unwrap();
+        assert_eq!(headers.last_with_name("s").and_then(|h| h.schema.as_ref()), Some(&schema));
     }
 }

@@ -5,30 +5,33 @@ use milena_api::error::Result;
 
 /// Size of the first buffer, doubled with every new one up to [`LARGEST`].
 const SMALLEST: usize = 1 << 10;
-/// Size of a buffer at most; larger records get one of their own.
+/// Size of a buffer at most; records of more than a quarter of it get one of their own.
 const LARGEST: usize = 1 << 16;
 
-/// Hands out pieces of large buffers, so that a record costs no allocation of its own.
+/// Hands out pieces of large buffers, so that a record costs no allocation of its own. A record is written into a vector first, whose
+/// appending is cheaper than a shared buffer's by more than the one copy costs.
 #[derive(Default)]
 pub(crate) struct Output {
+    record: Vec<u8>,
     buffer: BytesMut,
     size: usize,
-    /// Length of the piece before, the guess for the next one.
-    last: usize,
 }
 
 impl Output {
-    /// What `write` appended, as bytes of its own. After an error nothing of it remains.
-    pub(crate) fn collect(&mut self, write: impl FnOnce(&mut BytesMut) -> Result<()>) -> Result<Bytes> {
-        if self.buffer.capacity() < self.last {
-            self.size = (self.size * 2).clamp(SMALLEST, LARGEST).max(self.last);
+    /// What `write` appended, as bytes of its own.
+    pub(crate) fn collect(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<Bytes> {
+        self.record.clear();
+        write(&mut self.record)?;
+        let len = self.record.len();
+        if len > LARGEST / 4 {
+            // Too large to share a buffer, and too large to keep the room for.
+            return Ok(Bytes::from(std::mem::take(&mut self.record)));
+        }
+        if self.buffer.capacity() < len {
+            self.size = (self.size * 2).clamp(SMALLEST, LARGEST).max(len);
             self.buffer = BytesMut::with_capacity(self.size);
         }
-        if let Err(error) = write(&mut self.buffer) {
-            self.buffer.clear();
-            return Err(error);
-        }
-        self.last = self.buffer.len();
+        self.buffer.extend_from_slice(&self.record);
         Ok(self.buffer.split().freeze())
     }
 }

@@ -35,7 +35,7 @@ impl StringConverter {
     }
 
     fn write(&mut self, value: &Value) -> Result<Option<Bytes>> {
-        use std::fmt::Write as _;
+        use std::io::Write as _;
         match value {
             Value::Null => Ok(None),
             Value::Str(text) if self.encode == Charset::Utf8 => Ok(Some(text.to_bytes())),

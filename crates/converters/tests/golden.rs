@@ -5,6 +5,9 @@
 #[path = "../../api/tests/oracle/mod.rs"]
 mod oracle;
 
+#[path = "../../api/tests/oracle/definitions.rs"]
+mod definitions;
+
 use std::path::Path;
 
 use base64::Engine as _;
@@ -35,6 +38,14 @@ fn header_converter(name: &str) -> Result<Box<dyn HeaderConverter>, Unsupported>
 }
 
 fn run(case: &Json) -> Result<Answer, Unsupported> {
+    if matches!(text(case, "op"), "config_def" | "validate") {
+        let class = text(case, "class");
+        let definition = match converter(class) {
+            Ok(converter) => converter.config().unwrap(),
+            Err(_) => header_converter(class)?.config().unwrap(),
+        };
+        return Ok(Ok(definitions::answer(&definition.unwrap_or_default(), case)));
+    }
     let config: ConfigMap = case["config"]
         .as_object()
         .into_iter()

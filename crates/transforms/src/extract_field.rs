@@ -30,10 +30,10 @@ impl<S: Side> Transformation for ExtractField<S> {
         let versions = "How the field is named: V1 for a field of the outermost struct or map, V2 for a path with dots between its steps.";
         definition([
             medium("field", Type::String, "The field to take out."),
+            replace_null(),
             high("field.syntax.version", Type::String, versions)
                 .default("V1")
                 .validator(Validator::one_of_ignoring_case(["V1", "V2"])),
-            replace_null(),
         ])
     }
 

@@ -5,6 +5,9 @@
 #[path = "../../api/tests/oracle/mod.rs"]
 mod oracle;
 
+#[path = "../../api/tests/oracle/definitions.rs"]
+mod definitions;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -129,6 +132,14 @@ fn record_json(either: &mut Either) -> Json {
 }
 
 fn run(case: &Json) -> Result<Answer, Unsupported> {
+    if matches!(text(case, "op"), "config_def" | "validate") {
+        let definition = match plugin(text(case, "class"))? {
+            Factory::Transformation(make) => make().unwrap().config().unwrap(),
+            Factory::Predicate(make) => make().unwrap().config().unwrap(),
+            _ => return Err(Unsupported("another kind of plug-in".to_owned())),
+        };
+        return Ok(Ok(definitions::answer(&definition, case)));
+    }
     let mut stages = Vec::new();
     for (index, stage) in case["chain"].as_array().into_iter().flatten().enumerate() {
         let at = |error| (error, Some(format!("{index}.configure")));

@@ -25,6 +25,10 @@ pub fn write_float(out: &mut impl Write, value: f32) -> fmt::Result {
     if !value.is_finite() {
         return out.write_str(special(f64::from(value)));
     }
+    // In this range both forms are the same.
+    if (1e-3..1e7).contains(&value.abs()) {
+        return out.write_str(ryu::Buffer::new().format_finite(value));
+    }
     let mut scientific = Scratch::default();
     write!(scientific, "{value:e}")?;
     java_form(out, scientific.text())
@@ -37,6 +41,9 @@ pub fn write_float(out: &mut impl Write, value: f32) -> fmt::Result {
 pub fn write_double(out: &mut impl Write, value: f64) -> fmt::Result {
     if !value.is_finite() {
         return out.write_str(special(value));
+    }
+    if (1e-3..1e7).contains(&value.abs()) {
+        return out.write_str(ryu::Buffer::new().format_finite(value));
     }
     let mut scientific = Scratch::default();
     write!(scientific, "{value:e}")?;

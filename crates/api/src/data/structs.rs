@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::validate::class_fits;
 use super::{Field, Schema, Type, Value, validate_value_at};
 use crate::error::{Error, Result};
 
@@ -57,7 +58,11 @@ impl Struct {
         let Some(field) = self.schema.field_at(index) else {
             return Err(Error::data(format!("{index} is not a valid field position of {}", self.schema)));
         };
-        validate_value_at(&format!("field: \"{}\"", field.name), Some(&field.name), Some(&field.schema), &value)?;
+        // Primitives that fit are done here: the text of the place is for messages and for what lies deeper.
+        if !field.schema.ty().is_primitive() || !class_fits(&field.schema, &value) {
+            let place = format!("field: \"{}\"", field.name);
+            validate_value_at(&place, Some(&field.name), Some(&field.schema), &value)?;
+        }
         self.values[index] = value;
         Ok(())
     }
@@ -122,6 +127,9 @@ impl Struct {
         for field in self.schema.fields()? {
             let value = self.raw(field.index);
             if value.is_null() && (field.schema.is_optional() || field.schema.default_value().is_some()) {
+                continue;
+            }
+            if field.schema.ty().is_primitive() && class_fits(&field.schema, value) {
                 continue;
             }
             validate_value_at(&format!("field: \"{}\"", field.name), Some(&field.name), Some(&field.schema), value)?;

@@ -133,7 +133,10 @@ fn normal(json: &Json) -> Json {
         Json::Object(all) => {
             let mut out = serde_json::Map::new();
             for (key, value) in all {
-                if value.is_null() || value == &Json::Bool(false) && key == "optional" || key == "text" {
+                if value.is_null()
+                    || value == &Json::Bool(false) && key == "optional"
+                    || matches!(key.as_str(), "text" | "documentation")
+                {
                     continue;
                 }
                 let value = match (key.as_str(), value) {

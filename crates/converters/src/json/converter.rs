@@ -2,7 +2,7 @@
 //!
 //! Counterpart: `org.apache.kafka.connect.json.JsonConverter`.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use milena_api::config::{ConfigDef, ConfigMap};
 use milena_api::converter::{Converter, ConverterRole, HeaderConverter};
 use milena_api::data::{Schema, SchemaAndValue, Str, Value};
@@ -189,10 +189,10 @@ impl JsonConverter {
         let head = match self.written.get(schema) {
             Some(head) => head,
             None => {
-                let mut out = BytesMut::from(b"{\"schema\":".as_slice());
+                let mut out = b"{\"schema\":".to_vec();
                 schema::write(self.writer, &mut out, schema, None)?;
                 out.extend_from_slice(b",\"payload\":");
-                let head = out.freeze();
+                let head = Bytes::from(out);
                 self.written.insert(schema.clone(), head.clone());
                 head
             }

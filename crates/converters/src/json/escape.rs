@@ -1,7 +1,5 @@
 //! Texts in JSON: what needs an escape, how it is written, how it is read.
 
-use bytes::{BufMut, BytesMut};
-
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
@@ -70,33 +68,40 @@ fn unit(text: &str) -> (u32, &str) {
     (u32::from_str_radix(digits, 16).unwrap_or(0xfffd), text.get(4..).unwrap_or_default())
 }
 
+/// As [`plain_prefix`], but also stops before characters of four bytes.
+fn writable_prefix(bytes: &[u8]) -> usize {
+    let mut chunks = bytes.chunks_exact(8);
+    let mut at = 0;
+    for chunk in &mut chunks {
+        let mut word = [0; 8];
+        word.copy_from_slice(chunk);
+        let word = u64::from_le_bytes(word);
+        let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
+        // The upper four bits all set.
+        let wide = word & (word << 1) & (word << 2) & (word << 3) & HIGH;
+        let found = control | zeros(word ^ (LOW * 0x22)) | zeros(word ^ (LOW * 0x5c)) | wide;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let rest = chunks.remainder();
+    at + rest.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\' || b >= 0xf0).unwrap_or(rest.len())
+}
+
 /// Writes `text` in quotes. As Jackson does it: control characters escaped with upper-case digits, characters beyond the Basic
 /// Multilingual Plane as surrogate pairs, everything else as it is.
-pub(super) fn write_text(out: &mut BytesMut, text: &str) {
+pub(super) fn write_text(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
-    out.put_u8(b'"');
-    let mut from = 0;
+    out.push(b'"');
     let mut at = 0;
-    while at < bytes.len() {
-        let plain = plain_prefix(&bytes[at..]);
-        // Characters of four bytes are rare: one look at the stretch tells.
-        if let Some(wide) = bytes[at..at + plain].iter().position(|&b| b >= 0xf0) {
-            let start = at + wide;
-            out.extend_from_slice(&bytes[from..start]);
-            if let Some(c) = text[start..].chars().next() {
-                let mut units = [0; 2];
-                for unit in c.encode_utf16(&mut units) {
-                    write_unit(out, *unit);
-                }
-            }
-            at = start + 4;
-            from = at;
-            continue;
-        }
+    loop {
+        let plain = writable_prefix(&bytes[at..]);
+        out.extend_from_slice(&bytes[at..at + plain]);
         at += plain;
         let Some(&byte) = bytes.get(at) else { break };
-        out.extend_from_slice(&bytes[from..at]);
+        at += 1;
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -105,20 +110,24 @@ pub(super) fn write_text(out: &mut BytesMut, text: &str) {
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
+            0xf0.. => {
+                let mut units = [0; 2];
+                for unit in text[at - 1..].chars().next().unwrap_or('?').encode_utf16(&mut units) {
+                    write_unit(out, *unit);
+                }
+                at += 3;
+            }
             control => write_unit(out, u16::from(control)),
         }
-        at += 1;
-        from = at;
     }
-    out.extend_from_slice(&bytes[from..]);
-    out.put_u8(b'"');
+    out.push(b'"');
 }
 
-fn write_unit(out: &mut BytesMut, unit: u16) {
+fn write_unit(out: &mut Vec<u8>, unit: u16) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     out.extend_from_slice(b"\\u");
     for shift in [12, 8, 4, 0] {
-        out.put_u8(DIGITS[usize::from(unit >> shift & 15)]);
+        out.push(DIGITS[usize::from(unit >> shift & 15)]);
     }
 }
 
@@ -127,14 +136,15 @@ mod tests {
     use super::*;
 
     fn written(text: &str) -> String {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         write_text(&mut out, text);
-        String::from_utf8(out.to_vec()).unwrap()
+        String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn escapes_are_jackson_s() {
         assert_eq!(written("a\"b\\c\n\u{1}/é\u{2028}"), "\"a\\\"b\\\\c\\n\\u0001/é\u{2028}\"");
+        assert_eq!(written("0123456789é\u{ffff}😀"), "\"0123456789é\u{ffff}\\uD83D\\uDE00\"");
         assert_eq!(written("x😀y"), "\"x\\uD83D\\uDE00y\"");
         assert_eq!(written(""), "\"\"");
         assert_eq!(written("0123456789abcdef\u{1f}"), "\"0123456789abcdef\\u001F\"");

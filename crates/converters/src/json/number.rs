@@ -1,7 +1,6 @@
 //! Numbers of JSON as Java's number nodes convert them: wrapping, truncating, never failing.
 
 use milena_api::data::Decimal;
-use num_bigint::BigInt;
 
 /// `longValue()` of an integer text: the low 64 bits where it is larger.
 pub(super) fn wrapping_i64(text: &str) -> i64 {
@@ -37,16 +36,7 @@ pub(super) fn to_decimal(text: &str) -> Option<Decimal> {
 
 /// `longValue()` of a text with fraction or exponent: truncated, then the low 64 bits.
 pub(super) fn truncated_i64(text: &str) -> i64 {
-    let Some(decimal) = to_decimal(text) else { return 0 };
-    let digits = decimal.unscaled().magnitude().bits() * 3 / 10 + 1;
-    let scale = i64::from(decimal.scale());
-    if scale <= -64 || scale > digits as i64 + 1 {
-        return 0;
-    }
-    let power = BigInt::from(10).pow(scale.unsigned_abs() as u32);
-    let whole = if scale > 0 { decimal.unscaled() / power } else { decimal.unscaled() * power };
-    let low = whole.magnitude().iter_u64_digits().next().unwrap_or(0) as i64;
-    if whole.sign() == num_bigint::Sign::Minus { low.wrapping_neg() } else { low }
+    to_decimal(text).map_or(0, |decimal| decimal.to_i64_wrapping())
 }
 
 #[cfg(test)]

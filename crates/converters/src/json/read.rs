@@ -119,8 +119,11 @@ impl Source<'_> {
             Type::Array => {
                 let element = schema.value_schema()?;
                 let tape = self.tape;
-                let items: Result<Vec<Value>> = tape.elements(at).map(|item| self.child(element, item)).collect();
-                Value::array(items?)
+                let mut items = Vec::with_capacity(tape.node(at).len as usize);
+                for item in tape.elements(at) {
+                    items.push(self.child(element, item)?);
+                }
+                Value::array(items)
             }
             Type::Map => self.typed_map(schema, at)?,
             Type::Struct => self.structure(schema, at)?,

@@ -1,6 +1,5 @@
 //! Schemas as JSON, both ways.
 
-use bytes::BytesMut;
 use milena_api::data::{Schema, SchemaBuilder, Type};
 use milena_api::error::{Error, Result};
 
@@ -118,11 +117,11 @@ fn type_name(ty: Type) -> &'static str {
 }
 
 /// Writes the schema; `field` is its name where it is a struct's field.
-pub(super) fn write(writer: Writer, out: &mut BytesMut, schema: &Schema, field: Option<&str>) -> Result<()> {
+pub(super) fn write(writer: Writer, out: &mut Vec<u8>, schema: &Schema, field: Option<&str>) -> Result<()> {
     out.extend_from_slice(b"{\"type\":\"");
     out.extend_from_slice(type_name(schema.ty()).as_bytes());
     out.extend_from_slice(b"\"");
-    let child = |out: &mut BytesMut, key: &[u8], schema: Option<&Schema>| match schema {
+    let child = |out: &mut Vec<u8>, key: &[u8], schema: Option<&Schema>| match schema {
         Some(schema) => {
             out.extend_from_slice(key);
             write(writer, out, schema, None)

@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{BufMut, BytesMut};
 use milena_api::data::{Logical, Map, Schema, Type, Value, date, decimal, time, timestamp, write_double, write_float};
 use milena_api::error::{Error, Result};
 
@@ -27,7 +26,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Appends one value.
-    pub(super) fn value(self, out: &mut BytesMut, schema: Option<&Schema>, value: &Value) -> Result<()> {
+    pub(super) fn value(self, out: &mut Vec<u8>, schema: Option<&Schema>, value: &Value) -> Result<()> {
         if value.is_null() {
             return self.null(out, schema);
         }
@@ -55,26 +54,26 @@ impl Writer {
                     Some(schema) => schema.value_schema()?,
                     None => None,
                 };
-                out.put_u8(b'[');
+                out.push(b'[');
                 for (i, item) in items.iter().enumerate() {
                     comma(out, i);
                     self.value(out, element, item)?;
                 }
-                out.put_u8(b']');
+                out.push(b']');
             }
             (Type::Map, Value::Map(map)) => self.map(out, schema, map)?,
             (Type::Struct, Value::Struct(value)) => {
                 let Some(schema) = schema.filter(|schema| *schema == value.schema()) else {
                     return Err(Error::data("Mismatching schema."));
                 };
-                out.put_u8(b'{');
+                out.push(b'{');
                 for field in schema.fields()? {
                     comma(out, field.index);
                     write_text(out, &field.name);
-                    out.put_u8(b':');
+                    out.push(b':');
                     self.value(out, Some(&field.schema), value.raw(field.index))?;
                 }
-                out.put_u8(b'}');
+                out.push(b'}');
             }
             (Type::Bytes, other) => {
                 return Err(Error::data(format!("Invalid type for bytes type: class {}", other.java_class())));
@@ -84,7 +83,7 @@ impl Writer {
         Ok(())
     }
 
-    fn null(self, out: &mut BytesMut, schema: Option<&Schema>) -> Result<()> {
+    fn null(self, out: &mut Vec<u8>, schema: Option<&Schema>) -> Result<()> {
         if let Some(schema) = schema {
             match schema.default_value() {
                 Some(default) if self.replace_null_with_default => return self.value(out, Some(schema), default),
@@ -100,7 +99,7 @@ impl Writer {
     }
 
     /// An object if the keys are texts, else an array of pairs.
-    fn map(self, out: &mut BytesMut, schema: Option<&Schema>, map: &Map) -> Result<()> {
+    fn map(self, out: &mut Vec<u8>, schema: Option<&Schema>, map: &Map) -> Result<()> {
         let (key_schema, value_schema) = match schema {
             Some(schema) => (schema.key_schema()?, schema.value_schema()?),
             None => (None, None),
@@ -109,33 +108,33 @@ impl Writer {
             Some(key) => key.ty() == Type::String,
             None => map.iter().all(|(key, _)| matches!(key, Value::Str(_))),
         };
-        out.put_u8(if object { b'{' } else { b'[' });
+        out.push(if object { b'{' } else { b'[' });
         for (i, (key, value)) in map.iter().enumerate() {
             comma(out, i);
             match (object, key) {
                 (true, Value::Str(name)) => write_text(out, name),
                 (true, key) => {
-                    let mut name = BytesMut::new();
+                    let mut name = Vec::new();
                     self.value(&mut name, key_schema, key)?;
                     let name = String::from_utf8_lossy(&name);
                     write_text(out, name.trim_matches('"'));
                 }
                 (false, key) => {
-                    out.put_u8(b'[');
+                    out.push(b'[');
                     self.value(out, key_schema, key)?;
                 }
             }
-            out.put_u8(if object { b':' } else { b',' });
+            out.push(if object { b':' } else { b',' });
             self.value(out, value_schema, value)?;
             if !object {
-                out.put_u8(b']');
+                out.push(b']');
             }
         }
-        out.put_u8(if object { b'}' } else { b']' });
+        out.push(if object { b'}' } else { b']' });
         Ok(())
     }
 
-    fn logical(self, out: &mut BytesMut, schema: &Schema, logical: Logical, value: &Value) -> Result<()> {
+    fn logical(self, out: &mut Vec<u8>, schema: &Schema, logical: Logical, value: &Value) -> Result<()> {
         let wrong = |what: &str, expected: &str| {
             Error::data(format!("Invalid type for {what}, expected {expected} but was class {}", value.java_class()))
         };
@@ -159,30 +158,40 @@ impl Writer {
     }
 }
 
-fn comma(out: &mut BytesMut, index: usize) {
+fn comma(out: &mut Vec<u8>, index: usize) {
     if index > 0 {
-        out.put_u8(b',');
+        out.push(b',');
     }
 }
 
-fn quoted_unless(out: &mut BytesMut, bare: bool, write: impl FnOnce(&mut BytesMut) -> std::fmt::Result) {
+/// Appends what `write` writes: bytes as a sink of formatted text.
+struct Text<'a>(&'a mut Vec<u8>);
+
+impl std::fmt::Write for Text<'_> {
+    fn write_str(&mut self, part: &str) -> std::fmt::Result {
+        self.0.extend_from_slice(part.as_bytes());
+        Ok(())
+    }
+}
+
+fn quoted_unless(out: &mut Vec<u8>, bare: bool, write: impl FnOnce(&mut Text<'_>) -> std::fmt::Result) {
     if !bare {
-        out.put_u8(b'"');
+        out.push(b'"');
     }
     // Writing to memory does not fail.
-    if write(out).is_ok() && !bare {
-        out.put_u8(b'"');
+    if write(&mut Text(out)).is_ok() && !bare {
+        out.push(b'"');
     }
 }
 
-fn put_base64(out: &mut BytesMut, bytes: &[u8]) {
-    out.put_u8(b'"');
+fn put_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
     out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
-    out.put_u8(b'"');
+    out.push(b'"');
 }
 
 /// Decimal digits, without a detour over a heap text.
-fn put_integer(out: &mut BytesMut, value: i64) {
+fn put_integer(out: &mut Vec<u8>, value: i64) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     let mut rest = value.unsigned_abs();
