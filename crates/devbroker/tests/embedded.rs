@@ -124,8 +124,12 @@ fn the_broker_that_the_kill_test_kills() {
     });
 }
 
-/// The broker as a process of its own: child, address, and its output, which it needs for as long as it runs.
-struct Process(std::process::Child, String, std::io::Lines<std::io::BufReader<std::process::ChildStdout>>);
+/// The broker as a process of its own; it fails to print if nobody holds its output.
+struct Process {
+    child: std::process::Child,
+    address: String,
+    _output: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+}
 
 fn spawn_process(dir: &Path) -> Process {
     let mut child = std::process::Command::new(std::env::current_exe().unwrap())
@@ -141,14 +145,14 @@ fn spawn_process(dir: &Path) -> Process {
         .map_while(Result::ok)
         .find_map(|line| line.strip_prefix("bootstrap.servers=").map(str::to_owned))
         .unwrap();
-    Process(child, address, lines)
+    Process { child, address, _output: lines }
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let mut process = spawn_process(dir.path());
-    let mut client = Client::connect(&process.1).await;
+    let mut client = Client::connect(&process.address).await;
     let topic = client.create("killed", 1).await;
     let mut expected = 0;
     for round in 0..3 {
@@ -158,16 +162,16 @@ async fn what_was_acknowledged_survives_kill_9() {
             expected += 3;
         }
         commit(&mut client, &topic, expected).await;
-        process.0.kill().unwrap();
-        process.0.wait().unwrap();
+        process.child.kill().unwrap();
+        process.child.wait().unwrap();
         process = spawn_process(dir.path());
-        client = Client::connect(&process.1).await;
+        client = Client::connect(&process.address).await;
         assert_eq!(values(&mut client, &topic).await, expected);
         assert_eq!(committed(&mut client).await, [(topic.name.clone(), expected)]);
     }
     // The end of its input stops the last one cleanly, which leaves a mark.
-    drop(process.0.stdin.take());
-    process.0.wait().unwrap();
+    drop(process.child.stdin.take());
+    process.child.wait().unwrap();
     assert!(dir.path().join("stopped-cleanly").exists());
 }
 
