@@ -53,6 +53,17 @@ pub fn docs() -> Result<()> {
     shell::run(shell::cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings"))
 }
 
+/// Prevents reference pages that tell of settings as they once were.
+pub fn reference() -> Result<()> {
+    write_reference(&["--check"])
+}
+
+/// Runs the program that writes `docs/reference`, with these arguments.
+pub fn write_reference(arguments: &[&str]) -> Result<()> {
+    let mut command = shell::cargo(&["run", "--quiet", "--package", "milena", "--example", "reference", "--"]);
+    shell::run(command.args(arguments))
+}
+
 fn report(found: &[String], what: &str) -> Result<()> {
     if found.is_empty() {
         return Ok(());

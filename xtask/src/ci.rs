@@ -33,7 +33,8 @@ const QUICK: &[Check] = &[
 ];
 
 /// Checks that compile.
-const COMPILING: &[Check] = &[("clippy", checks::clippy), ("documentation", checks::docs)];
+const COMPILING: &[Check] =
+    &[("clippy", checks::clippy), ("documentation", checks::docs), ("reference pages", checks::reference)];
 
 /// Runs the checks that need no build, all of them, so that one run tells everything.
 pub fn quick() -> Result<ExitCode> {

@@ -23,7 +23,10 @@ const COMMANDS: &[Command] = &[
     ("deps", "check that the crates depend on each other in the permitted directions only", |_| {
         deps::check().map(|()| ExitCode::SUCCESS)
     }),
-    ("docs", "build the API documentation, warnings are errors", |_| checks::docs().map(|()| ExitCode::SUCCESS)),
+    ("docs", "write docs/reference, then build the API documentation, where warnings are errors", |_| {
+        checks::write_reference(&[])?;
+        checks::docs().map(|()| ExitCode::SUCCESS)
+    }),
     ("full", "as ci, with release builds and the long tests (millions of lines)", |_| ci::run(ci::Extent::Full)),
     ("quick", "the checks that need no build, in a few seconds", |_| ci::quick()),
     ("rest", "--worker java|milena [filter]: run the REST scenarios of tests/rest against a worker", rest::run),
