@@ -378,3 +378,12 @@ impl Drop for Process {
         }
     }
 }
+
+/// Sends a process of this test what Ctrl-C sends (SIGINT).
+///
+/// # Errors
+/// When the process is gone.
+pub fn interrupt(id: u32) -> Result<()> {
+    let pid = i32::try_from(id).ok().and_then(Pid::from_raw).context("not a process id")?;
+    kill_process(pid, Signal::INT).with_context(|| format!("cannot interrupt process {id}"))
+}
