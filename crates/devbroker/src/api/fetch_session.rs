@@ -7,7 +7,6 @@ use indexmap::IndexMap;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::FetchRequest;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI32, Ordering};
 use uuid::Uuid;
 
 /// Sessions kept; the one that was not used for longest goes first.
@@ -47,7 +46,6 @@ pub(super) struct Session {
 #[derive(Debug, Default)]
 pub(crate) struct FetchSessions {
     sessions: Mutex<IndexMap<i32, Session>>,
-    last_id: AtomicI32,
 }
 
 impl FetchSessions {
@@ -90,9 +88,14 @@ impl FetchSessions {
         sessions.insert(session.id, session);
     }
 
+    /// Random: a client of a broker that was killed must not find somebody else's session under the id it remembers.
     fn next_id(&self) -> i32 {
-        // Ids are positive; wrapping around takes two thousand million sessions.
-        (self.last_id.fetch_add(1, Ordering::Relaxed) & i32::MAX).max(0) + 1
+        loop {
+            let id = i32::try_from(Uuid::new_v4().as_u128() & 0x7fff_ffff).unwrap_or(0);
+            if id != 0 && !lock(&self.sessions).contains_key(&id) {
+                return id;
+            }
+        }
     }
 }
 
@@ -166,13 +169,30 @@ mod tests {
     }
 
     #[test]
+    fn another_brokers_session_is_not_known_here() {
+        let begin = |sessions: &FetchSessions| {
+            let session = sessions.begin(&request(0, 0, &[(0, 0)])).unwrap();
+            let id = session.id;
+            sessions.end(session);
+            id
+        };
+        let (before, after) = (FetchSessions::default(), FetchSessions::default());
+        let remembered = begin(&before);
+        for _ in 0..10 {
+            begin(&after);
+        }
+        let refused = after.begin(&request(remembered, 1, &[])).unwrap_err();
+        assert_eq!(refused, ResponseError::FetchSessionIdNotFound);
+    }
+
+    #[test]
     fn a_wrong_epoch_or_id_is_refused_and_a_final_epoch_ends_the_session() {
         let sessions = FetchSessions::default();
         let session = sessions.begin(&request(0, 0, &[(0, 0)])).unwrap();
         let id = session.id;
         sessions.end(session);
         assert_eq!(sessions.begin(&request(id, 2, &[])).unwrap_err(), ResponseError::InvalidFetchSessionEpoch);
-        assert_eq!(sessions.begin(&request(id + 1, 1, &[])).unwrap_err(), ResponseError::FetchSessionIdNotFound);
+        assert_eq!(sessions.begin(&request(id ^ 1, 1, &[])).unwrap_err(), ResponseError::FetchSessionIdNotFound);
         assert_eq!(sessions.begin(&request(id, FINAL_EPOCH, &[(0, 0)])).unwrap().id, 0);
         assert_eq!(sessions.begin(&request(id, 1, &[])).unwrap_err(), ResponseError::FetchSessionIdNotFound);
     }
