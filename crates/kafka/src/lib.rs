@@ -2,8 +2,10 @@
 
 pub mod admin;
 pub mod config;
+pub mod consumer;
 mod error;
 mod error_code;
+mod group;
 mod net;
 mod offset_and_metadata;
 pub mod producer;

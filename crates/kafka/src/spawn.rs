@@ -27,13 +27,6 @@ impl Owned {
     }
 }
 
-impl Owned {
-    /// Ends it now.
-    pub(crate) fn abort(&self) {
-        self.0.abort();
-    }
-}
-
 impl Drop for Owned {
     fn drop(&mut self) {
         self.0.abort();

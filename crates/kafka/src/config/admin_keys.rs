@@ -2,7 +2,7 @@
 //!
 //! Counterpart: org.apache.kafka.clients.admin.AdminClientConfig.
 
-use super::keys::DefaultValue::{Null, Required, Value};
+use super::keys::DefaultValue::{Null, Value};
 use super::keys::Importance::{High, Low, Medium};
 use super::keys::Type::*;
 use super::keys::{Check, ClientConfigKey, key};

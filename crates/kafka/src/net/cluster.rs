@@ -83,7 +83,7 @@ impl Cluster {
     }
 
     /// Asks `target` and waits for the answer, `request.timeout.ms` and `extra` at most.
-    pub(crate) async fn call_within<R: Request>(
+    pub(crate) async fn call_within<R>(
         &self,
         target: Target,
         lane: Lane,
@@ -91,8 +91,8 @@ impl Cluster {
         build: impl FnOnce(i16) -> R + Send,
     ) -> Result<R::Response>
     where
+        R: Request + Send + Sync,
         R::Response: Send,
-        R: Send + Sync,
     {
         let connection = self.connection(target, lane).await?;
         let version = connection.version::<R>()?;
@@ -131,6 +131,12 @@ impl Cluster {
             return None;
         }
         Some(Arc::clone(connection))
+    }
+
+    /// A connection to a broker that is open already.
+    pub(crate) fn open_connection(&self, node: i32, lane: Lane) -> Option<Arc<Connection>> {
+        let metadata = self.metadata();
+        self.existing(Place::Node(node), lane, Some(&metadata.brokers.get(&node)?.address))
     }
 
     async fn node_connection(&self, node: i32, lane: Lane) -> Result<Arc<Connection>> {

@@ -23,7 +23,6 @@ pub(crate) enum TopicsWanted {
 /// One state of knowledge; replaced as a whole.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Metadata {
-    pub cluster_id: Option<String>,
     pub controller: Option<i32>,
     pub brokers: HashMap<i32, Broker>,
     pub topics: HashMap<Arc<str>, Arc<TopicMetadata>>,
@@ -102,7 +101,6 @@ impl Metadata {
                 .insert(name, Arc::new(TopicMetadata { id: topic.topic_id, internal: topic.is_internal, partitions }));
         }
         Self {
-            cluster_id: response.cluster_id.as_ref().map(ToString::to_string),
             controller: (response.controller_id.0 >= 0).then_some(response.controller_id.0),
             brokers: brokers.collect(),
             topics,

@@ -1,0 +1,475 @@
+//! The consumer itself: one event per poll.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use milena_api::record::TopicPartition;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::batch::FetchedBatch;
+use super::commit::{CommitFuture, Committer};
+use super::fetching::Fetching;
+use super::positions::{Finder, Positions, Wanted};
+use super::subscription::{StartOffset, Subscription};
+use super::wakeup::Wakeup;
+use crate::config::ConsumerConfig;
+use crate::error::{Error, Result};
+use crate::group::{Command, Coordinator, Event, Membership};
+use crate::net::{Cluster, Metadata, TopicsWanted};
+use crate::offset_and_metadata::OffsetAndMetadata;
+
+/// What a poll brings.
+#[derive(Debug)]
+pub enum Polled {
+    /// Records, `max.poll.records` at most over all batches. Their positions are passed.
+    Records(Vec<FetchedBatch>),
+    /// The group has given partitions to this member; their positions are known.
+    Assigned(Vec<TopicPartition>),
+    /// The group wants partitions back. They are this member's until the next poll, and may be committed until then.
+    Revoking(Vec<TopicPartition>),
+    /// The group has taken partitions away; nothing can be committed for them any more.
+    Lost(Vec<TopicPartition>),
+    /// Somebody called [`Wakeup::wakeup`].
+    Woken,
+    /// Nothing within the time given.
+    Empty,
+}
+
+/// Reads records, alone or as a member of a group. Owned by one task.
+///
+/// A consumer that is dropped without [`close`](Consumer::close) leaves its group in the background.
+pub struct Consumer {
+    config: Arc<ConsumerConfig>,
+    cluster: Arc<Cluster>,
+    coordinator: Option<Arc<Coordinator>>,
+    committer: Option<Committer>,
+    membership: Option<Membership>,
+    subscription: Option<Subscription>,
+    /// Topics that the group was told.
+    matched: Option<Vec<Arc<str>>>,
+    assignment: BTreeSet<TopicPartition>,
+    fetching: Fetching,
+    finding: Option<BoxFuture<'static, Result<Positions>>>,
+    /// An assignment that its owner has not heard of yet.
+    untold: bool,
+    /// The owner was told to give partitions up, and does so until it polls again.
+    giving_up: bool,
+    refresh: Option<BoxFuture<'static, Result<Arc<Metadata>>>>,
+    refresh_at: Instant,
+    refresh_failures: u32,
+    failed: Option<Error>,
+    auto_commit_at: Option<Instant>,
+    wakeup: Wakeup,
+}
+
+impl Consumer {
+    /// A consumer; does no I/O.
+    ///
+    /// # Errors
+    /// None today; kept for what only shows when a consumer starts.
+    pub fn new(config: ConsumerConfig) -> Result<Self> {
+        let config = Arc::new(config);
+        let cluster = Cluster::new(config.client.clone());
+        let coordinator = config.group_id.as_deref().map(|group| Coordinator::new(Arc::clone(&cluster), group));
+        let committer = coordinator.as_ref().map(|of| Committer::new(Arc::clone(of), Arc::clone(&config)));
+        Ok(Self {
+            fetching: Fetching::new(Arc::clone(&cluster), Arc::clone(&config)),
+            auto_commit_at: None,
+            config,
+            cluster,
+            coordinator,
+            committer,
+            membership: None,
+            subscription: None,
+            matched: None,
+            assignment: BTreeSet::new(),
+            finding: None,
+            untold: false,
+            giving_up: false,
+            refresh: None,
+            refresh_at: Instant::now(),
+            refresh_failures: 0,
+            failed: None,
+            wakeup: Wakeup::default(),
+        })
+    }
+
+    /// Takes part in the group `group.id` for these topics; replaces what was read before.
+    pub fn subscribe(&mut self, subscription: Subscription) {
+        self.subscription = Some(subscription);
+        self.matched = None;
+        self.refresh_at = Instant::now();
+        self.refresh = None;
+        if self.membership.is_none() {
+            self.replace_partitions(Vec::new());
+        }
+    }
+
+    /// Reads these partitions, outside any group; replaces what was read before. Positions are found by the next polls.
+    pub fn assign(&mut self, partitions: Vec<(TopicPartition, StartOffset)>) {
+        self.subscription = None;
+        self.membership = None;
+        self.untold = false;
+        self.giving_up = false;
+        self.replace_partitions(partitions);
+        self.refresh_at = Instant::now();
+    }
+
+    fn replace_partitions(&mut self, partitions: Vec<(TopicPartition, StartOffset)>) {
+        self.assignment = partitions.iter().map(|(at, _)| at.clone()).collect();
+        self.finding = None;
+        self.fetching.replace(partitions);
+    }
+
+    /// Interrupts polls from elsewhere.
+    pub fn wakeup_handle(&self) -> Wakeup {
+        self.wakeup.clone()
+    }
+
+    /// The partitions that are read.
+    pub fn assignment(&self) -> &BTreeSet<TopicPartition> {
+        &self.assignment
+    }
+
+    /// Offset of the next record of a partition; `None` while it is not known, and for partitions that are not read.
+    pub fn position(&self, partition: &TopicPartition) -> Option<i64> {
+        self.fetching.position(partition)
+    }
+
+    /// Goes on reading a partition at `offset`. Partitions that are not read are left alone.
+    pub fn seek(&mut self, partition: &TopicPartition, offset: i64) {
+        self.fetching.seek(partition, offset);
+    }
+
+    /// Hands out nothing of these partitions until they are resumed; what has been fetched is kept.
+    pub fn pause(&mut self, partitions: &[TopicPartition]) {
+        self.fetching.set_paused(partitions, true);
+    }
+
+    /// Undoes [`pause`](Self::pause).
+    pub fn resume(&mut self, partitions: &[TopicPartition]) {
+        self.fetching.set_paused(partitions, false);
+    }
+
+    /// Waits for the next event, `timeout` at most. In a group, also says that the owner is alive and done with the last event.
+    ///
+    /// # Errors
+    /// A batch that cannot be read (again with each poll, until its partition is sought elsewhere), a missing position without a
+    /// reset policy, or what the group or a broker refuses for good. Interruptions that pass are waited out instead.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn poll(&mut self, timeout: Duration) -> Result<Polled> {
+        let start = Instant::now();
+        let deadline = start.checked_add(timeout);
+        self.settle_last_event(start).await;
+        loop {
+            if self.wakeup.take() {
+                return Ok(Polled::Woken);
+            }
+            if let Some(error) = &self.failed {
+                return Err(error.clone());
+            }
+            let event = self.membership.as_mut().and_then(|membership| membership.events.try_recv().ok());
+            if let Some(polled) = event.and_then(|event| self.take_event(event)) {
+                return polled;
+            }
+            if self.untold && self.fetching.nothing_to_find() && self.finding.is_none() {
+                self.untold = false;
+                return Ok(Polled::Assigned(self.assignment.iter().cloned().collect()));
+            }
+            if let Some(batches) = self.fetching.take_records()? {
+                // What comes next is asked for before the owner is busy with these.
+                self.fetching.send();
+                return Ok(Polled::Records(batches));
+            }
+            if let Some(error) = self.fetching.take_error() {
+                return Err(error);
+            }
+            let next = self.start_work();
+            let wake = deadline.into_iter().chain(next).min();
+            let expired = async {
+                match wake {
+                    Some(wake) => tokio::time::sleep_until(wake).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.wakeup.called() => {}
+                event = next_event(&mut self.membership) => if let Some(polled) = self.take_event(event) {
+                    return polled;
+                },
+                found = ready_or_pending(&mut self.finding) => {
+                    self.finding = None;
+                    self.fetching.found(found?);
+                }
+                refreshed = ready_or_pending(&mut self.refresh) => self.refreshed(refreshed),
+                Some(fetched) = self.fetching.requests.next() => self.fetching.absorb(fetched),
+                () = expired => if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                    return Ok(Polled::Empty);
+                },
+            }
+        }
+    }
+
+    /// The owner has polled again, so it is done with what it was told last.
+    async fn settle_last_event(&mut self, now: Instant) {
+        if let Some(membership) = &self.membership {
+            membership.polled(now);
+        }
+        if let Some(interval) = self.config.auto_commit
+            && now >= *self.auto_commit_at.get_or_insert(now + interval)
+        {
+            self.auto_commit_at = Some(now + interval);
+            drop(self.commit_positions(None));
+        }
+        if self.giving_up {
+            if self.config.auto_commit.is_some()
+                && let Some(committed) = self.commit_positions(Some(self.config.api_timeout))
+                && let Err(error) = committed.await
+            {
+                tracing::warn!(%error, "could not commit before partitions were given up");
+            }
+            self.giving_up = false;
+            self.replace_partitions(Vec::new());
+            self.tell(Command::Revoked);
+        }
+    }
+
+    fn tell(&self, command: Command) {
+        if let Some(membership) = &self.membership {
+            membership.tell(command);
+        }
+    }
+
+    fn take_event(&mut self, event: Event) -> Option<Result<Polled>> {
+        match event {
+            Event::Assigned(partitions) => {
+                let start = |at| (at, StartOffset::Committed);
+                self.replace_partitions(partitions.into_iter().map(start).collect());
+                self.untold = true;
+                None
+            }
+            Event::Revoke | Event::Lost if self.assignment.is_empty() || self.untold => {
+                // The owner has nothing, or has not heard that it has.
+                self.untold = false;
+                self.giving_up = false;
+                self.replace_partitions(Vec::new());
+                self.tell(Command::Revoked);
+                None
+            }
+            Event::Revoke => {
+                self.giving_up = true;
+                Some(Ok(Polled::Revoking(self.assignment.iter().cloned().collect())))
+            }
+            Event::Lost => {
+                let partitions = self.assignment.iter().cloned().collect();
+                self.giving_up = false;
+                self.replace_partitions(Vec::new());
+                self.tell(Command::Revoked);
+                Some(Ok(Polled::Lost(partitions)))
+            }
+            Event::Failed(error) => {
+                self.failed = Some(error.clone());
+                Some(Err(error))
+            }
+        }
+    }
+
+    /// Starts whatever is due, and says when to look again.
+    fn start_work(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        self.start_membership();
+        if self.finding.is_none() {
+            let wanted: Vec<Wanted> = self.fetching.wanted();
+            if !wanted.is_empty() {
+                let finder = Finder {
+                    cluster: Arc::clone(&self.cluster),
+                    coordinator: self.coordinator.clone(),
+                    config: Arc::clone(&self.config),
+                };
+                self.finding = Some(Box::pin(finder.find(wanted)));
+            }
+        }
+        self.fetching.send();
+        let mut next = self.fetching.retry_at(now);
+        if self.refresh.is_none() {
+            if self.fetching.take_stale() {
+                let pause = self.config.client.retry_backoff.after(self.refresh_failures.max(1));
+                self.refresh_at = self.refresh_at.min(now + pause);
+            }
+            if now >= self.refresh_at {
+                self.start_refresh();
+            } else {
+                next = Some(next.map_or(self.refresh_at, |next| next.min(self.refresh_at)));
+            }
+        }
+        next
+    }
+
+    fn start_membership(&mut self) {
+        let (Some(subscription), None) = (&self.subscription, &self.matched) else { return };
+        let Some(coordinator) = &self.coordinator else {
+            let reason = "group.id is not set; set it, or assign partitions instead";
+            self.failed = Some(Error::illegal("cannot subscribe", reason));
+            return;
+        };
+        let membership =
+            self.membership.get_or_insert_with(|| Membership::start(Arc::clone(coordinator), Arc::clone(&self.config)));
+        if let Subscription::Topics(topics) = subscription {
+            let mut topics: Vec<Arc<str>> = topics.iter().map(|topic| Arc::from(topic.as_str())).collect();
+            topics.sort();
+            topics.dedup();
+            membership.tell(Command::Topics(topics.clone()));
+            self.matched = Some(topics);
+        }
+    }
+
+    fn start_refresh(&mut self) {
+        let wanted = match &self.subscription {
+            Some(Subscription::Pattern(_)) => TopicsWanted::All,
+            Some(Subscription::Topics(_)) => TopicsWanted::These(self.matched.clone().unwrap_or_default()),
+            None => {
+                let mut topics: Vec<Arc<str>> = self.assignment.iter().map(|at| Arc::clone(&at.topic)).collect();
+                topics.dedup();
+                TopicsWanted::These(topics)
+            }
+        };
+        let auto_create = self.config.allow_auto_create && !matches!(wanted, TopicsWanted::All);
+        let cluster = Arc::clone(&self.cluster);
+        self.refresh = Some(Box::pin(async move { cluster.refresh(&wanted, auto_create).await }));
+    }
+
+    fn refreshed(&mut self, refreshed: Result<Arc<Metadata>>) {
+        self.refresh = None;
+        let now = Instant::now();
+        let metadata = match refreshed {
+            Ok(metadata) => metadata,
+            Err(error) if error.is_retriable() => {
+                self.refresh_failures += 1;
+                self.refresh_at = now + self.config.client.retry_backoff.after(self.refresh_failures);
+                return;
+            }
+            Err(error) => {
+                self.failed = Some(error);
+                return;
+            }
+        };
+        self.refresh_failures = 0;
+        self.refresh_at = now + self.config.client.metadata_max_age;
+        self.fetching.look_again();
+        let Some(Subscription::Pattern(matches)) = &self.subscription else {
+            self.tell(Command::MetadataChanged);
+            return;
+        };
+        let hidden =
+            |name: &str| metadata.topics.get(name).is_some_and(|topic| topic.internal) && self.config.exclude_internal;
+        let names = metadata.topics.keys().filter(|name| matches(name) && !hidden(name));
+        let mut topics: Vec<Arc<str>> = names.cloned().collect();
+        topics.sort();
+        if self.matched.as_ref() == Some(&topics) {
+            self.tell(Command::MetadataChanged);
+        } else {
+            self.tell(Command::Topics(topics.clone()));
+            self.matched = Some(topics);
+        }
+    }
+
+    /// Commits offsets and waits until that is done, `default.api.timeout.ms` at most; earlier commits go first.
+    ///
+    /// # Errors
+    /// [`Error::CommitFailed`] if the group has moved on, and the coordinator's refusals.
+    ///
+    /// # Cancel safety
+    /// The commit goes on; only its outcome is not heard of.
+    pub async fn commit_sync(&mut self, offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>) -> Result<()> {
+        self.commit(offsets.clone(), Some(self.config.api_timeout))?.await
+    }
+
+    /// Commits offsets in the background. It is tried once: the next commit says the same and more.
+    pub fn commit_async(&mut self, offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>) -> CommitFuture {
+        match self.commit(offsets.clone(), None) {
+            Ok(future) => future,
+            Err(error) => CommitFuture::failed(error),
+        }
+    }
+
+    fn commit(
+        &mut self,
+        offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
+        within: Option<Duration>,
+    ) -> Result<CommitFuture> {
+        let (Some(committer), Some(coordinator)) = (&mut self.committer, &self.coordinator) else {
+            return Err(Error::illegal("cannot commit offsets", "group.id is not set"));
+        };
+        // Without a generation the coordinator would take the commit for one from outside the group (invariant 5).
+        if self.subscription.is_some() && coordinator.identity().generation < 0 {
+            let reason = "this consumer is not a member of the group any more".to_owned();
+            return Err(Error::CommitFailed { group: coordinator.group.to_string(), reason });
+        }
+        Ok(committer.commit(offsets, within))
+    }
+
+    fn commit_positions(&mut self, within: Option<Duration>) -> Option<CommitFuture> {
+        let positions = self.assignment.iter().filter_map(|at| {
+            let offset = self.fetching.position(at)?;
+            Some((at.clone(), OffsetAndMetadata::new(offset)))
+        });
+        let positions: BTreeMap<_, _> = positions.collect();
+        if positions.is_empty() || self.untold {
+            return None;
+        }
+        self.commit(positions, within).ok()
+    }
+
+    /// Waits for commits, leaves the group and closes all connections, within `timeout`.
+    pub async fn close(mut self, timeout: Duration) {
+        let ending = async {
+            if self.config.auto_commit.is_some()
+                && let Some(committed) = self.commit_positions(Some(timeout))
+                && let Err(error) = committed.await
+            {
+                tracing::warn!(%error, "could not commit before closing");
+            }
+            if let Some(committer) = &mut self.committer {
+                committer.finish().await;
+            }
+            if let Some(membership) = &self.membership {
+                let (told, left) = oneshot::channel();
+                membership.tell(Command::Leave(told));
+                // An error says that the member has gone already.
+                drop(left.await);
+            }
+        };
+        if tokio::time::timeout(timeout, ending).await.is_err() {
+            tracing::debug!(
+                group = self.config.group_id.as_deref(),
+                "closed before the group was left; that goes on by itself"
+            );
+            return;
+        }
+        self.cluster.close();
+    }
+}
+
+async fn next_event(membership: &mut Option<Membership>) -> Event {
+    match membership {
+        Some(membership) => match membership.events.recv().await {
+            Some(event) => event,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
+async fn ready_or_pending<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

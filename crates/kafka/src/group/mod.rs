@@ -1,0 +1,12 @@
+//! Membership in groups: finding the coordinator, joining, heartbeats, leaving.
+//!
+//! Counterpart: org.apache.kafka.clients.consumer.internals.AbstractCoordinator.
+
+mod assignor;
+mod coordinator;
+mod join;
+mod member;
+mod protocol;
+
+pub(crate) use coordinator::{Coordinator, Identity};
+pub(crate) use member::{Command, Event, Membership};
