@@ -76,13 +76,16 @@ async fn run_group(
     properties: &BTreeMap<String, String>,
     bootstrap: &str,
 ) -> Result<Vec<Outcome>> {
-    let admin_port = port::free()?;
+    let ports = [("port", port::free()?), ("second_port", port::free()?), ("admin_port", port::free()?)];
     let mut worker = Standalone::new(kind, bootstrap);
     for (key, value) in properties {
-        worker = worker.with(key, &value.replace("{{admin_port}}", &admin_port.to_string()));
+        let filled = ports
+            .iter()
+            .fold(value.clone(), |text, (name, port)| text.replace(&format!("{{{{{name}}}}}"), &port.to_string()));
+        worker = worker.with(key, &filled);
     }
     let worker = worker.start().await?;
-    let target = Target { url: worker.url().to_owned(), bootstrap: bootstrap.to_owned(), admin_port };
+    let target = Target { url: worker.url().to_owned(), bootstrap: bootstrap.to_owned(), ports: ports.to_vec() };
     let mut running = futures_util::stream::iter(group.iter().map(|scenario| rest_scenario::run(scenario, &target)))
         .buffered(at_once(kind));
     let mut outcomes = Vec::new();

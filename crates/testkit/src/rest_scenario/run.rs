@@ -26,8 +26,8 @@ pub struct Target {
     pub url: String,
     /// `bootstrap.servers` of its broker.
     pub bootstrap: String,
-    /// Port of a second listener, for scenarios about `admin.listeners`.
-    pub admin_port: u16,
+    /// Ports that the worker's properties may use, by the names that scenarios know them by.
+    pub ports: Vec<(&'static str, u16)>,
 }
 
 /// How a scenario ended.
@@ -61,7 +61,9 @@ async fn steps(scenario: &Scenario, target: &Target) -> Result<()> {
     variables.set("url", target.url.as_str());
     variables.set("host", target.url.split_once("://").map_or(target.url.as_str(), |(_, rest)| rest));
     variables.set("bootstrap", target.bootstrap.as_str());
-    variables.set("admin_port", target.admin_port.to_string());
+    for (name, port) in &target.ports {
+        variables.set(name, port.to_string());
+    }
     let mut result = Ok(());
     for (index, step) in scenario.steps.iter().enumerate() {
         result = one(step, &mut variables, target).await.with_context(|| format!("step {}", index + 1));
