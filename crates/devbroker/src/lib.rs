@@ -14,7 +14,7 @@
 //! # }
 //! ```
 //!
-//! Map: [`server`](mod@crate) reads frames and keeps the order of one connection; `api` has one file per API; `log` stores batches;
+//! Map: `server` reads frames and keeps the order of one connection; `api` has one file per API; `log` stores batches;
 //! `group` is the classic group coordinator; `journal` keeps topics, configs and group offsets in the data folder; `faults` makes
 //! requests fail on demand.
 //!

@@ -22,7 +22,7 @@ impl Group {
             // Not a member of anything: a client that assigns its partitions itself, or an admin tool.
             return Ok(());
         }
-        if by.generation >= 0 && self.members.is_empty() && self.generation == 0 {
+        if by.generation >= 0 && self.is_forgettable() {
             let missing = ResponseError::GroupIdNotFound;
             return Err(if by.knows_missing_groups { missing } else { ResponseError::IllegalGeneration });
         }
