@@ -22,7 +22,7 @@ fn payload(i: usize) -> String {
         i % 5000,
         i % 5000,
         i % 1000,
-        i % 2 == 0,
+        i.is_multiple_of(2),
         1_700_000_000_000u64 + i as u64,
     )
 }

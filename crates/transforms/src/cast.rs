@@ -40,6 +40,24 @@ struct Plan {
     targets: Vec<Option<Type>>,
 }
 
+impl Plan {
+    fn cast(&self, from: Arc<Struct>, replace_null: bool) -> Result<Value> {
+        let source = from.schema().clone();
+        let mut values = structs::into_values(from);
+        for ((value, target), (field, to)) in
+            values.iter_mut().zip(&self.targets).zip(source.fields()?.zip(self.schema.fields()?))
+        {
+            if value.is_null() {
+                *value = structs::instead_of_null(field, to, replace_null)?;
+            }
+            if let Some(ty) = target {
+                *value = cast(Some(&field.schema), value, *ty)?;
+            }
+        }
+        Ok(Value::structure(Struct::from_values(self.schema.clone(), values)))
+    }
+}
+
 /// What the key `spec` says: targets by field, or one for the whole.
 struct Spec {
     fields: Vec<(Str, Type)>,
@@ -268,8 +286,8 @@ impl<S: Side> Transformation for Cast<S> {
         if S::value(record).is_null() {
             return Ok(Outcome::Keep);
         }
-        let Some(schema) = S::schema(record) else {
-            let value = S::parts(record).1;
+        let (schema, value) = S::parts(record);
+        let Some(schema) = schema else {
             if let Some(ty) = self.whole {
                 *value = cast(None, value, ty)?;
                 return Ok(Outcome::Keep);
@@ -284,19 +302,8 @@ impl<S: Side> Transformation for Cast<S> {
         let mut plans = std::mem::take(&mut self.plans);
         let changed = plans.get(schema, |schema| self.plan(schema)).and_then(|plan| {
             let value = match self.whole {
-                Some(ty) => cast(Some(schema), S::value(record), ty)?,
-                None => {
-                    let from = Arc::clone(require::structure(S::value(record), PURPOSE)?);
-                    let mut values = Vec::with_capacity(plan.targets.len());
-                    for ((field, to), target) in from.schema().fields()?.zip(plan.schema.fields()?).zip(&plan.targets) {
-                        let value = structs::read(&from, field, self.replace_null);
-                        values.push(match target {
-                            Some(ty) if !value.is_null() => cast(Some(&field.schema), value, *ty)?,
-                            _ => structs::unchanged(to, value)?,
-                        });
-                    }
-                    Value::structure(Struct::from_values(plan.schema.clone(), values))
-                }
+                Some(ty) => cast(Some(schema), value, ty)?,
+                None => plan.cast(require::take_structure(value, PURPOSE)?, self.replace_null)?,
             };
             Ok((plan.schema.clone(), value))
         });

@@ -56,7 +56,7 @@ impl Insertion {
 impl<S: Side> InsertField<S> {
     fn topic_text(&mut self, topic: &Arc<str>) -> Str {
         match &self.last_topic {
-            Some((last, text)) if Arc::ptr_eq(last, topic) => text.clone(),
+            Some((last, text)) if last == topic => text.clone(),
             _ => {
                 let text = Str::from(topic.as_ref());
                 self.last_topic = Some((Arc::clone(topic), text.clone()));
@@ -156,8 +156,7 @@ impl<S: Side> Transformation for InsertField<S> {
         if S::value(record).is_null() {
             return Ok(Outcome::Keep);
         }
-        let schemaless = S::schema(record).is_none();
-        if schemaless {
+        if S::schema(record).is_none() {
             require::map(S::value(record), PURPOSE)?;
             let values = self.values(record, true)?;
             let map = require::map_mut(S::parts(record).1, PURPOSE)?;
@@ -168,15 +167,13 @@ impl<S: Side> Transformation for InsertField<S> {
             }
             return Ok(Outcome::Keep);
         }
-        let from = Arc::clone(require::structure(S::value(record), PURPOSE)?);
+        let from = require::take_structure(S::parts(record).1, PURPOSE)?;
         let mut schemas = std::mem::take(&mut self.schemas);
         let extended = schemas.get(from.schema(), |schema| self.extended(schema)).cloned();
         self.schemas = schemas;
         let extended = extended?;
-        let mut values = Vec::with_capacity(extended.field_count());
-        for field in from.schema().fields()? {
-            values.push(structs::unchanged(field, structs::read(&from, field, self.replace_null))?);
-        }
+        let mut values = structs::into_settled_values(from, self.replace_null)?;
+        values.reserve_exact(extended.field_count().saturating_sub(values.len()));
         let inserted = self.values(record, false)?;
         for (insertion, value) in self.insertions().into_iter().zip(inserted) {
             if insertion.is_some() {

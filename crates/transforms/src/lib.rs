@@ -15,6 +15,7 @@ mod hoist_field;
 mod insert_field;
 mod insert_header;
 mod mask_field;
+mod names;
 mod number;
 mod plugins;
 pub mod predicates;

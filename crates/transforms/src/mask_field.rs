@@ -6,13 +6,15 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use milena_api::config::{ConfigDef, ConfigMap, DistinctList, Type, Validator};
-use milena_api::data::{Decimal, Map, Str, Struct, Value, validate_value_at, values};
+use milena_api::data::{Decimal, Map, Str, Struct, Value, values};
 use milena_api::error::{Error, Result};
 use milena_api::record::Record;
 use milena_api::transform::{Outcome, Transformation};
 
 use crate::config::{REPLACE_NULL, definition, high, low, replace_null};
+use crate::names::{self, Names};
 use crate::require;
+use crate::schema_cache::SchemaCache;
 use crate::side::Side;
 use crate::structs;
 
@@ -21,9 +23,11 @@ const PURPOSE: &str = "mask fields";
 /// Replaces values by nothing of their type, or by a fixed one.
 #[derive(Default)]
 pub struct MaskField<S> {
-    fields: Vec<Str>,
+    fields: Names<()>,
     replacement: Option<Str>,
     replace_null: bool,
+    /// For each field whether it is masked.
+    plans: SchemaCache<Vec<bool>>,
     side: PhantomData<fn() -> S>,
 }
 
@@ -96,37 +100,45 @@ impl<S: Side> Transformation for MaskField<S> {
 
     fn configure(&mut self, config: &ConfigMap) -> Result<()> {
         let config = self.config()?.parse(config)?;
-        self.fields = config.list("fields")?.iter().map(|name| Str::from(name.as_str())).collect();
+        self.fields = names::set(config.list("fields")?);
         self.replacement = config.opt_string("replacement")?.map(Str::from);
         self.replace_null = config.boolean(REPLACE_NULL)?;
         Ok(())
     }
 
     fn apply(&mut self, record: &mut dyn Record) -> Result<Outcome> {
-        if S::schema(record).is_none() {
-            let mut value = S::value(record).clone();
-            let map = require::map_mut(&mut value, PURPOSE)?;
-            for name in &self.fields {
-                let masked = self.masked(map.get_str(name).unwrap_or(&Value::Null))?;
+        let (schema, value) = S::parts(record);
+        if schema.is_none() {
+            let map = require::map(value, PURPOSE)?;
+            let null = &Value::Null;
+            let masked: Result<Vec<Value>> =
+                self.fields.iter().map(|(name, ())| self.masked(map.get_str(name).unwrap_or(null))).collect();
+            let masked = masked?;
+            let map = require::map_mut(value, PURPOSE)?;
+            for ((name, ()), masked) in self.fields.iter().zip(masked) {
                 map.insert(name.clone(), masked);
             }
-            *S::parts(record).1 = value;
             return Ok(Outcome::Keep);
         }
-        let from = Arc::clone(require::structure(S::value(record), PURPOSE)?);
-        let mut masked = Vec::with_capacity(from.values().len());
-        for field in from.schema().fields()? {
-            let value = structs::read(&from, field, self.replace_null);
-            masked.push(if self.fields.contains(&field.name) {
-                let value = self.masked(value)?;
-                let place = format!("field: \"{}\"", field.name);
-                validate_value_at(&place, Some(&field.name), Some(&field.schema), &value)?;
-                value
-            } else {
-                structs::unchanged(field, value)?
-            });
-        }
-        *S::parts(record).1 = Value::structure(Struct::from_values(from.schema().clone(), masked));
+        let from = require::take_structure(value, PURPOSE)?;
+        let schema = from.schema().clone();
+        let names = &self.fields;
+        let mut plans = std::mem::take(&mut self.plans);
+        let plan = plans.get(&schema, |schema| Ok(schema.fields()?.map(|field| names.contains(&field.name)).collect()));
+        let masked = plan.and_then(|plan: &Vec<bool>| {
+            let mut values = structs::into_values(from);
+            for ((value, masks), field) in values.iter_mut().zip(plan).zip(schema.fields()?) {
+                if value.is_null() {
+                    *value = structs::instead_of_null(field, field, self.replace_null)?;
+                }
+                if *masks {
+                    *value = self.masked(value)?;
+                }
+            }
+            Ok(values)
+        });
+        self.plans = plans;
+        *value = Value::structure(Struct::from_values(schema, masked?));
         Ok(Outcome::Keep)
     }
 }

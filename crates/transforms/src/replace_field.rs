@@ -2,9 +2,7 @@
 //!
 //! Counterpart: `org.apache.kafka.connect.transforms.ReplaceField`.
 
-use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use milena_api::config::{ConfigDef, ConfigError, ConfigMap, DistinctList, Parsed, Type, Validator};
 use milena_api::data::{Map, Schema, SchemaBuilder, Str, Struct, Value};
@@ -13,6 +11,7 @@ use milena_api::record::Record;
 use milena_api::transform::{Outcome, Transformation};
 
 use crate::config::{REPLACE_NULL, definition, invalid, list_text, medium, replace_null};
+use crate::names::{self, Names};
 use crate::require;
 use crate::schema_cache::SchemaCache;
 use crate::side::Side;
@@ -31,15 +30,17 @@ pub struct ReplaceField<S> {
 
 #[derive(Default)]
 struct Rules {
-    exclude: HashSet<String>,
-    include: HashSet<String>,
-    renames: HashMap<String, Str>,
+    exclude: Names<()>,
+    include: Names<()>,
+    renames: Names<Str>,
 }
 
-/// The schema that comes out, and for each of its fields the place it comes from.
+/// The schema that comes out, and for each of its fields the place its value comes from.
 struct Plan {
     schema: Schema,
     from: Vec<usize>,
+    /// A value may not fit its field, as it comes from another one than the schema: two fields were given one name, and Java looks that name up.
+    odd: bool,
 }
 
 impl Rules {
@@ -51,26 +52,35 @@ impl Rules {
     fn plan(&self, schema: &Schema) -> Result<Plan> {
         let mut builder = structs::basics(schema, SchemaBuilder::structure());
         let mut from = Vec::new();
+        let mut odd = false;
         for field in schema.fields()?.filter(|field| self.keeps(&field.name)) {
-            let name = self.renames.get(field.name.as_str()).unwrap_or(&field.name);
+            let name = self.renames.get(&field.name).unwrap_or(&field.name);
             builder = builder.field(name.clone(), field.schema.clone());
-            from.push(field.index);
+            let old = self.renames.iter().filter(|(_, new)| *new == name).map(|(old, _)| old).last().unwrap_or(name);
+            let source = schema.field(old)?.ok_or_else(|| Error::data(format!("{old} is not a valid field name")))?;
+            odd |= source.index != field.index;
+            from.push(source.index);
         }
-        Ok(Plan { schema: builder.build()?, from })
+        Ok(Plan { schema: builder.build()?, from, odd })
     }
 
-    fn map(&self, map: &Map) -> Result<Map> {
-        let mut out = Map::with_capacity(map.len());
-        for (key, value) in map.iter() {
-            let name = text_key(key)?;
-            if self.keeps(name) {
-                match self.renames.get(name) {
-                    Some(renamed) => out.insert(renamed.clone(), value.clone()),
-                    None => out.insert(key.clone(), value.clone()),
-                };
-            }
+    fn map(&self, map: Map) -> Result<Map> {
+        let mut entries = map.into_entries();
+        for (key, _) in &entries {
+            text_key(key)?;
         }
-        Ok(out)
+        entries.retain_mut(|(key, _)| {
+            let Value::Str(name) = key else { return true };
+            let keeps = self.keeps(name);
+            if keeps && let Some(renamed) = self.renames.get(name) {
+                *name = renamed.clone();
+            }
+            keeps
+        });
+        // Only a new name can be one that is there already.
+        let count = |name: &str| entries.iter().filter(|(key, _)| key.as_str() == Some(name)).count();
+        let distinct = self.renames.iter().all(|(_, new)| count(new) <= 1);
+        Ok(if distinct { Map::from_distinct(entries) } else { entries.into_iter().collect() })
     }
 }
 
@@ -88,9 +98,9 @@ pub(crate) fn text_key(key: &Value) -> Result<&str> {
 }
 
 /// Pairs of `old:new`.
-fn renames(key: &str, items: &[String]) -> Result<Vec<(String, Str)>, ConfigError> {
+fn renames(key: &str, items: &[String]) -> Result<Vec<(Str, Str)>, ConfigError> {
     let pair = |item: &String| match item.split(':').collect::<Vec<_>>()[..] {
-        [old, new] if !new.is_empty() => Ok((old.to_owned(), Str::from(new))),
+        [old, new] if !new.is_empty() => Ok((Str::from(old), Str::from(new))),
         _ => Err(invalid(key, list_text(items), format!("Invalid rename mapping: {item}"))),
     };
     items.iter().map(pair).collect()
@@ -116,8 +126,8 @@ impl<S: Side> Transformation for ReplaceField<S> {
     fn configure(&mut self, config: &ConfigMap) -> Result<()> {
         let config = self.config()?.parse(config)?;
         self.rules = Rules {
-            exclude: config.list("exclude")?.iter().cloned().collect(),
-            include: config.list("include")?.iter().cloned().collect(),
+            exclude: names::set(config.list("exclude")?),
+            include: names::set(config.list("include")?),
             renames: renames("renames", config.list("renames")?)?.into_iter().collect(),
         };
         self.replace_null = config.boolean(REPLACE_NULL)?;
@@ -128,17 +138,34 @@ impl<S: Side> Transformation for ReplaceField<S> {
         if S::value(record).is_null() {
             return Ok(Outcome::Keep);
         }
-        let Some(schema) = S::schema(record) else {
-            let map = self.rules.map(require::map(S::value(record), PURPOSE)?)?;
-            *S::parts(record).1 = Value::map(map);
+        let (schema, value) = S::parts(record);
+        let Some(schema) = schema else {
+            let map = require::take_map(value, PURPOSE)?;
+            *value = Value::map(self.rules.map(map)?);
             return Ok(Outcome::Keep);
         };
-        let from = Arc::clone(require::structure(S::value(record), PURPOSE)?);
+        let from = require::take_structure(value, PURPOSE)?;
         let plan = self.plans.get(schema, |schema| self.rules.plan(schema))?;
+        if plan.odd {
+            let mut to = Struct::new(plan.schema.clone())?;
+            for (index, &source) in plan.from.iter().enumerate() {
+                let field = from.schema().field_at(source);
+                let value = field.map(|field| structs::read(&from, field, self.replace_null).clone());
+                to.put_at(index, value.unwrap_or_default())?;
+            }
+            *schema = plan.schema.clone();
+            *value = Value::structure(to);
+            return Ok(Outcome::Keep);
+        }
+        let source = from.schema().clone();
+        let mut old = structs::into_values(from);
         let mut values = Vec::with_capacity(plan.from.len());
         for (to, &index) in plan.schema.fields()?.zip(&plan.from) {
-            let value = from.schema().field_at(index).map(|field| structs::read(&from, field, self.replace_null));
-            values.push(structs::unchanged(to, value.unwrap_or(&Value::Null))?);
+            let value = old.get_mut(index).map(std::mem::take).unwrap_or_default();
+            values.push(match source.field_at(index) {
+                Some(field) if value.is_null() => structs::instead_of_null(field, to, self.replace_null)?,
+                _ => value,
+            });
         }
         let schema = plan.schema.clone();
         S::set(record, Some(schema.clone()), Value::structure(Struct::from_values(schema, values)));

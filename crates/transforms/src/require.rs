@@ -38,10 +38,12 @@ fn no_map(found: &Value, purpose: &str) -> Error {
 pub(crate) fn structure<'v>(value: &'v Value, purpose: &str) -> Result<&'v Arc<Struct>> {
     match value {
         Value::Struct(value) => Ok(value),
-        other => {
-            Err(Error::data(format!("Only Struct objects supported for [{purpose}], found: {}", other.java_class())))
-        }
+        other => Err(no_structure(other, purpose)),
     }
+}
+
+fn no_structure(found: &Value, purpose: &str) -> Error {
+    Error::data(format!("Only Struct objects supported for [{purpose}], found: {}", found.java_class()))
 }
 
 /// A struct or null.
@@ -59,4 +61,28 @@ pub(crate) fn sink_offset(record: &dyn Record, purpose: &str) -> Result<i64> {
 /// A schema.
 pub(crate) fn schema<'s>(schema: Option<&'s Schema>, purpose: &str) -> Result<&'s Schema> {
     schema.ok_or_else(|| Error::data(format!("Schema required for [{purpose}]")))
+}
+
+/// Takes a map out; what is no map stays where it is.
+pub(crate) fn take_map(value: &mut Value, purpose: &str) -> Result<Map> {
+    match std::mem::take(value) {
+        Value::Map(map) => Ok(Arc::unwrap_or_clone(map)),
+        other => {
+            let error = no_map(&other, purpose);
+            *value = other;
+            Err(error)
+        }
+    }
+}
+
+/// Takes a struct out; what is no struct stays where it is.
+pub(crate) fn take_structure(value: &mut Value, purpose: &str) -> Result<Arc<Struct>> {
+    match std::mem::take(value) {
+        Value::Struct(found) => Ok(found),
+        other => {
+            let error = no_structure(&other, purpose);
+            *value = other;
+            Err(error)
+        }
+    }
 }

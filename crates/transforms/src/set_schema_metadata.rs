@@ -47,29 +47,24 @@ impl<S: Side> Transformation for SetSchemaMetadata<S> {
     }
 
     fn apply(&mut self, record: &mut dyn Record) -> Result<Outcome> {
-        let value = S::value(record);
-        if value.is_null() && S::schema(record).is_none() {
+        let (schema, value) = S::parts(record);
+        if value.is_null() && schema.is_none() {
             return Ok(Outcome::Keep);
         }
-        let schema = require::schema(S::schema(record), "updating schema metadata")?;
         let (name, version) = (&self.name, self.version);
-        let changed = self.schemas.get(schema, |schema| {
+        let changed = self.schemas.get(require::schema(schema.as_ref(), "updating schema metadata")?, |schema| {
             // Java asks every schema for its fields here.
             drop(schema.fields()?);
             Ok(schema.with_metadata(name.clone(), version))
         })?;
-        let changed = changed.clone();
-        let value = match value {
+        *value = match std::mem::take(value) {
             Value::Struct(from) => {
-                let mut values = Vec::with_capacity(from.values().len());
-                for field in from.schema().fields()? {
-                    values.push(structs::unchanged(field, structs::read(from, field, self.replace_null))?);
-                }
+                let values = structs::into_settled_values(from, self.replace_null)?;
                 Value::structure(Struct::from_values(changed.clone(), values))
             }
-            other => other.clone(),
+            other => other,
         };
-        S::set(record, Some(changed), value);
+        *schema = Some(changed.clone());
         Ok(Outcome::Keep)
     }
 }

@@ -1,5 +1,7 @@
 //! Reading and rebuilding structs.
 
+use std::sync::Arc;
+
 use milena_api::data::{Field, Schema, SchemaBuilder, Struct, Type, Value, validate_value_at};
 use milena_api::error::Result;
 
@@ -10,10 +12,45 @@ pub(crate) fn read<'s>(from: &'s Struct, field: &'s Field, replace_null: bool) -
 
 /// A value that fits a field, but for the null that it may be.
 pub(crate) fn unchanged(field: &Field, value: &Value) -> Result<Value> {
-    if value.is_null() && !field.schema.is_optional() {
-        validate_value_at(&format!("field: \"{}\"", field.name), Some(&field.name), Some(&field.schema), value)?;
+    if value.is_null() {
+        check_null(field)?;
     }
     Ok(value.clone())
+}
+
+/// What goes into the field `to` for a null of the field `from`: the default of `from` if `replace_null`, else null where `to` allows it.
+pub(crate) fn instead_of_null(from: &Field, to: &Field, replace_null: bool) -> Result<Value> {
+    match from.schema.default_value() {
+        Some(default) if replace_null => Ok(default.clone()),
+        _ => check_null(to).map(|()| Value::Null),
+    }
+}
+
+fn check_null(field: &Field) -> Result<()> {
+    if field.schema.is_optional() {
+        return Ok(());
+    }
+    validate_value_at(&format!("field: \"{}\"", field.name), Some(&field.name), Some(&field.schema), &Value::Null)
+}
+
+/// The values of a struct, moved out if no one else holds it.
+pub(crate) fn into_values(from: Arc<Struct>) -> Vec<Value> {
+    match Arc::try_unwrap(from) {
+        Ok(own) => own.into_parts().1,
+        Err(shared) => shared.values().to_vec(),
+    }
+}
+
+/// As [`into_values`], with each null settled by [`instead_of_null`]: for values that stay in fields like their own.
+pub(crate) fn into_settled_values(from: Arc<Struct>, replace_null: bool) -> Result<Vec<Value>> {
+    let schema = from.schema().clone();
+    let mut values = into_values(from);
+    for (index, value) in values.iter_mut().enumerate().filter(|(_, value)| value.is_null()) {
+        if let Some(field) = schema.field_at(index) {
+            *value = instead_of_null(field, field, replace_null)?;
+        }
+    }
+    Ok(values)
 }
 
 /// A builder with name, version, documentation and parameters of `schema`.

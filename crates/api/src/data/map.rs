@@ -58,6 +58,11 @@ impl Map {
         self.entries.iter().map(|(k, v)| (k, v))
     }
 
+    /// The entries, taken out.
+    pub fn into_entries(self) -> Vec<(Value, Value)> {
+        self.entries
+    }
+
     /// Values in insertion order, to be changed in place.
     pub fn values_mut(&mut self) -> impl Iterator<Item = (&Value, &mut Value)> {
         self.entries.iter_mut().map(|(k, v)| (&*k, v))

@@ -13,3 +13,6 @@ mod tape;
 mod write;
 
 pub use converter::JsonConverter;
+
+#[cfg(test)]
+mod tests;
