@@ -34,3 +34,8 @@ pub const KAFKA_VERSION: &str = "4.3.1";
 
 /// Version text of a plug-in that has none.
 pub const UNDEFINED_VERSION: &str = "undefined";
+
+/// Compiles and runs the code of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/writing-a-connector.md")]
+pub struct WritingAConnector;
