@@ -39,8 +39,6 @@ struct Rules {
 struct Plan {
     schema: Schema,
     from: Vec<usize>,
-    /// A value may not fit its field, as it comes from another one than the schema: two fields were given one name, and Java looks that name up.
-    odd: bool,
 }
 
 impl Rules {
@@ -49,19 +47,16 @@ impl Rules {
         !self.exclude.contains(name) && (self.include.is_empty() || self.include.contains(name))
     }
 
+    /// Where two fields are given one name and only one of them is kept, its own value goes with it; Java may take the other one's.
     fn plan(&self, schema: &Schema) -> Result<Plan> {
         let mut builder = structs::basics(schema, SchemaBuilder::structure());
         let mut from = Vec::new();
-        let mut odd = false;
         for field in schema.fields()?.filter(|field| self.keeps(&field.name)) {
             let name = self.renames.get(&field.name).unwrap_or(&field.name);
             builder = builder.field(name.clone(), field.schema.clone());
-            let old = self.renames.iter().filter(|(_, new)| *new == name).map(|(old, _)| old).last().unwrap_or(name);
-            let source = schema.field(old)?.ok_or_else(|| Error::data(format!("{old} is not a valid field name")))?;
-            odd |= source.index != field.index;
-            from.push(source.index);
+            from.push(field.index);
         }
-        Ok(Plan { schema: builder.build()?, from, odd })
+        Ok(Plan { schema: builder.build()?, from })
     }
 
     fn map(&self, map: Map) -> Result<Map> {
@@ -146,17 +141,6 @@ impl<S: Side> Transformation for ReplaceField<S> {
         };
         let from = require::take_structure(value, PURPOSE)?;
         let plan = self.plans.get(schema, |schema| self.rules.plan(schema))?;
-        if plan.odd {
-            let mut to = Struct::new(plan.schema.clone())?;
-            for (index, &source) in plan.from.iter().enumerate() {
-                let field = from.schema().field_at(source);
-                let value = field.map(|field| structs::read(&from, field, self.replace_null).clone());
-                to.put_at(index, value.unwrap_or_default())?;
-            }
-            *schema = plan.schema.clone();
-            *value = Value::structure(to);
-            return Ok(Outcome::Keep);
-        }
         let source = from.schema().clone();
         let mut old = structs::into_values(from);
         let mut values = Vec::with_capacity(plan.from.len());
