@@ -152,6 +152,24 @@ impl Error {
         }
     }
 
+    /// A second error that says the same, for two receivers; causes that are no `Error` become texts.
+    #[must_use]
+    pub fn duplicate(&self) -> Error {
+        let source: Option<BoxError> =
+            std::error::Error::source(self).map(|cause| match cause.downcast_ref::<Error>() {
+                Some(error) => Box::new(error.duplicate()) as BoxError,
+                None => cause.to_string().into(),
+            });
+        let Parts { kind, class, message, frame, .. } = &*self.0;
+        Error(Box::new(Parts {
+            kind: *kind,
+            class: class.clone(),
+            message: message.clone(),
+            frame: frame.clone(),
+            source,
+        }))
+    }
+
     /// `class: message`, Java's `Throwable.toString()`.
     pub fn headline(&self) -> String {
         match &self.0.message {

@@ -178,12 +178,11 @@ impl Loggers {
         }
         names.sort_unstable();
         names.dedup();
-        let mut changed = Vec::new();
-        for name in names.into_iter().filter(|name| root || name.starts_with(logger)) {
-            if levels.effective(&name).level != level.name() {
-                levels.named.insert(name.clone(), (level, Some(now)));
-                changed.push(name);
-            }
+        // All are judged by what was before: a parent's new level must not hide that its children change too.
+        let below = names.into_iter().filter(|name| root || name.starts_with(logger));
+        let mut changed: Vec<String> = below.filter(|name| levels.of(name) != level).collect();
+        for name in &changed {
+            levels.named.insert(name.clone(), (level, Some(now)));
         }
         if root && levels.root != level {
             levels.root = level;

@@ -54,7 +54,6 @@ impl Spawner {
     }
 
     /// Starts `work` in `context`, the prefix of its log lines.
-    #[expect(clippy::disallowed_methods, reason = "this is the place that spawns")]
     pub fn spawn<T: Send + 'static>(
         &self,
         kind: Kind,
