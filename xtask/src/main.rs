@@ -29,7 +29,11 @@ const COMMANDS: &[Command] = &[
     }),
     ("full", "as ci, with release builds and the long tests (millions of lines)", |_| ci::run(ci::Extent::Full)),
     ("quick", "the checks that need no build, in a few seconds", |_| ci::quick()),
-    ("rest", "--worker java|milena [filter]: run the REST scenarios of tests/rest against a worker", rest::run),
+    (
+        "rest",
+        "--worker java|milena [--broker real|dev] [filter]: run the REST scenarios of tests/rest against a worker",
+        rest::run,
+    ),
 ];
 
 fn main() -> ExitCode {

@@ -1,7 +1,7 @@
-//! Runs the REST scenarios of `tests/rest` against a worker: `rest-scenarios --worker java|milena [filter]`.
+//! Runs the REST scenarios of `tests/rest` against a worker: `rest-scenarios --worker java|milena [--broker real|dev] [filter]`.
 //!
-//! Starts one worker per name in `workers.yaml`, on the broker that `MILENA_TEST_BOOTSTRAP` names or on one of its own, prints one line per
-//! scenario and, at the end, `N passed, N failed`. Exit code 1 when one failed.
+//! Starts one worker per name in `workers.yaml`, prints one line per scenario and, at the end, `N passed, N failed`. Exit code 1 when one failed.
+//! The broker is a real one, namely the one that `MILENA_TEST_BOOTSTRAP` names or one that is started, or the development broker in this process.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use indexmap::IndexMap;
+use milena_devbroker::{DevBroker, DevBrokerConfig};
 use milena_testkit::kafka::Broker;
 use milena_testkit::rest_scenario::{self, Outcome, Scenario, Target};
 use milena_testkit::worker::{Kind, Standalone};
@@ -32,7 +33,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<ExitCode> {
-    let (kind, filter) = arguments()?;
+    let Arguments { kind, broker, filter } = arguments()?;
     let root = reference::project_root().join("tests/rest");
     let scenarios = rest_scenario::find(&root, &filter)?;
     if scenarios.is_empty() {
@@ -43,11 +44,11 @@ async fn run() -> Result<ExitCode> {
     for scenario in &scenarios {
         groups.entry(&scenario.worker).or_default().push(scenario);
     }
-    let broker = Broker::find_or_start()?;
+    let broker = broker.start().await?;
     let (mut passed, mut failed) = (0, 0);
     for (name, group) in &groups {
         let properties = workers.get(*name).with_context(|| format!("no worker '{name}' in workers.yaml"))?;
-        for outcome in run_group(kind, group, properties, broker.bootstrap()).await? {
+        for outcome in run_group(kind, group, properties, &broker.bootstrap()).await? {
             if outcome.failure.is_some() { failed += 1 } else { passed += 1 }
         }
     }
@@ -55,19 +56,61 @@ async fn run() -> Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn arguments() -> Result<(Kind, String)> {
-    let (mut kind, mut filter) = (Kind::Milena, String::new());
+struct Arguments {
+    kind: Kind,
+    broker: BrokerKind,
+    filter: String,
+}
+
+enum BrokerKind {
+    Real,
+    Dev,
+}
+
+/// A broker for as long as the scenarios run.
+enum Running {
+    Real(Broker),
+    Dev(DevBroker),
+}
+
+impl BrokerKind {
+    async fn start(&self) -> Result<Running> {
+        Ok(match self {
+            Self::Real => Running::Real(Broker::find_or_start()?),
+            Self::Dev => Running::Dev(DevBroker::start(DevBrokerConfig::default()).await?),
+        })
+    }
+}
+
+impl Running {
+    fn bootstrap(&self) -> String {
+        match self {
+            Self::Real(broker) => broker.bootstrap().to_owned(),
+            Self::Dev(broker) => broker.bootstrap(),
+        }
+    }
+}
+
+fn arguments() -> Result<Arguments> {
+    let mut arguments = Arguments { kind: Kind::Milena, broker: BrokerKind::Real, filter: String::new() };
     let mut given = std::env::args().skip(1);
     while let Some(argument) = given.next() {
         match argument.as_str() {
-            "--worker" => kind = given.next().context("--worker needs java or milena")?.parse()?,
-            other if other.starts_with('-') => {
-                bail!("unknown option {other}; usage: rest-scenarios --worker java|milena [filter]")
+            "--worker" => arguments.kind = given.next().context("--worker needs java or milena")?.parse()?,
+            "--broker" => {
+                arguments.broker = match given.next().as_deref() {
+                    Some("real") => BrokerKind::Real,
+                    Some("dev") => BrokerKind::Dev,
+                    _ => bail!("--broker needs real or dev"),
+                }
             }
-            other => other.clone_into(&mut filter),
+            other if other.starts_with('-') => {
+                bail!("unknown option {other}; usage: rest-scenarios --worker java|milena [--broker real|dev] [filter]")
+            }
+            other => other.clone_into(&mut arguments.filter),
         }
     }
-    Ok((kind, filter))
+    Ok(arguments)
 }
 
 async fn run_group(
