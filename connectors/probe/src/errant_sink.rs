@@ -115,3 +115,57 @@ impl Others {
 fn errant() -> Error {
     Error::fatal("").with_class("java.lang.Throwable").without_message()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+    use milena_api::data::Value;
+    use milena_api::record::{ConnectRecord, TimestampType};
+    use milena_api::sink::ErrantRecordHost;
+
+    use super::*;
+    use crate::testing::{Tests, map};
+
+    /// Remembers which offsets were reported, and from which thread.
+    #[derive(Default)]
+    struct Reports(Mutex<Vec<(i64, thread::ThreadId)>>);
+
+    impl ErrantRecordHost for Reports {
+        fn report(&self, record: SinkRecord, _error: Error) -> BoxFuture<'static, Result<()>> {
+            self.0.lock().unwrap().push((record.original.offset, thread::current().id()));
+            async { Ok(()) }.boxed()
+        }
+    }
+
+    fn record(offset: i64) -> SinkRecord {
+        SinkRecord::new(ConnectRecord::new("t", None, Value::from("v")), 0, offset, TimestampType::CreateTime)
+    }
+
+    #[tokio::test]
+    async fn odd_offsets_are_reported_from_another_thread_and_all_before_the_stop_ends() {
+        let (probe, mut tests) = Tests::connect();
+        let reports = Arc::new(Reports::default());
+        let mut task = ErrantRecordSinkTask::new(&probe);
+        task.reporter = Some(ErrantRecordReporter::new(Arc::clone(&reports) as Arc<dyn ErrantRecordHost>));
+        task.start(map(&[("connector.name", "c"), ("task.id", "c-0")])).await.unwrap();
+        task.put(&[record(2), record(3)]).await.unwrap();
+        task.stop().await.unwrap();
+        let mut reported = reports.0.lock().unwrap().clone();
+        reported.sort_by_key(|(offset, _)| *offset);
+        let here = thread::current().id();
+        let from_here: Vec<_> = reported.iter().map(|(offset, thread)| (*offset, *thread == here)).collect();
+        assert_eq!(from_here, [(2, true), (3, false)]);
+        let events: Vec<_> = (0..3).map(|_| tests.next()["event"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(events, ["task.start", "task.records", "task.records"]);
+    }
+
+    #[tokio::test]
+    async fn without_a_reporter_the_task_fails() {
+        let mut task = ErrantRecordSinkTask::default();
+        task.start(map(&[])).await.unwrap();
+        assert!(task.put(&[record(2)]).await.unwrap_err().to_string().contains("dead-letter queue"));
+    }
+}
