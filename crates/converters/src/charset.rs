@@ -67,13 +67,22 @@ impl Charset {
     }
 }
 
+/// A pair that is none, or an odd byte at the end, becomes one U+FFFD, as Java's decoder does it.
 fn wide(raw: &[u8], unit: fn([u8; 2]) -> u16) -> Str {
-    let pairs = raw.chunks_exact(2);
-    let odd = !pairs.remainder().is_empty();
-    let mut text: String =
-        char::decode_utf16(pairs.map(|p| unit([p[0], p[1]]))).map(|c| c.unwrap_or('\u{fffd}')).collect();
-    if odd {
-        text.push('\u{fffd}');
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while !rest.is_empty() {
+        let at = |at: usize| rest.get(at..at + 2).map(|pair| u32::from(unit([pair[0], pair[1]])));
+        let (code, len) = match (at(0), at(2)) {
+            (Some(high @ 0xd800..=0xdbff), Some(low @ 0xdc00..=0xdfff)) => {
+                (0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00), 4)
+            }
+            (Some(0xd800..=0xdbff), _) => (0xfffd, 4),
+            (Some(code), _) => (code, 2),
+            (None, _) => (0xfffd, 1),
+        };
+        text.push(char::from_u32(code).unwrap_or('\u{fffd}'));
+        rest = rest.get(len..).unwrap_or_default();
     }
     Str::from(text)
 }
@@ -88,6 +97,7 @@ mod tests {
             let charset = Charset::named(name).unwrap();
             assert_eq!(charset.decode(charset.encode("é x")), "é x", "{name}");
         }
+        assert_eq!(Charset::Utf16Be.decode(Bytes::from_static(b"\xd9\xa3\x2d\x37\0x\0")), "\u{fffd}x\u{fffd}");
         assert_eq!(Charset::Ascii.encode("é"), "?");
         assert_eq!(Charset::named("NOPE").unwrap_err().message(), Some("Unsupported encoding NOPE"));
     }

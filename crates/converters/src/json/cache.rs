@@ -1,7 +1,8 @@
 //! `Cache`: a bounded map that forgets what was not asked for lately.
 
-use std::collections::HashMap;
 use std::hash::Hash;
+
+use hashbrown::HashMap;
 
 /// Two generations: when the young one is full it becomes the old one, and what was in the old one and not asked for since is gone.
 pub(super) struct Cache<K, V> {

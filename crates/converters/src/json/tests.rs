@@ -23,6 +23,8 @@ fn texts_are_slices_of_the_input_and_repeated_names_are_shared() {
     let mut converter = converter(&[("schemas.enable", "false")]);
     let input = Bytes::from_static(b"{\"name\":\"some text\",\"escaped\":\"a\\tb\"}");
     let range = input.as_ptr_range();
+    // The names are kept from the second record on.
+    converter.to_connect_data("t", Some(input.clone())).unwrap();
     let one = converter.to_connect_data("t", Some(input.clone())).unwrap();
     let two = converter.to_connect_data("t", Some(input)).unwrap();
     let (Value::Map(one), Value::Map(two)) = (one.value, two.value) else { panic!("no maps") };
