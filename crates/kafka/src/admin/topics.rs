@@ -204,7 +204,8 @@ impl Admin {
     pub async fn create_partitions(&self, topic: &str, count: i32) -> Result<()> {
         let doing = format!("creating partitions of topic {topic}");
         self.until_done(&doing, || {
-            let new = CreatePartitionsTopic::default().with_name(topic_name(topic)).with_count(count);
+            let new =
+                CreatePartitionsTopic::default().with_name(topic_name(topic)).with_count(count).with_assignments(None);
             let request = CreatePartitionsRequest::default().with_topics(vec![new]).with_timeout_ms(self.timeout_ms());
             let doing = &doing;
             async move {
