@@ -65,6 +65,12 @@ pub(super) fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 
+/// What the controller says about a topic is final, as with Java's client: asking again for one that is not there is no use.
+fn refused(doing: &str, code: ErrorCode, message: Option<String>) -> Result<Result<()>> {
+    let error = Error::broker(doing, code, message);
+    if code == ErrorCode::NOT_CONTROLLER { Err(error) } else { Ok(Err(error)) }
+}
+
 impl Admin {
     /// Names of all topics that are not internal.
     ///
@@ -188,13 +194,13 @@ impl Admin {
                 for outcome in response.responses {
                     let message = outcome.error_message.map(|text| text.as_str().to_owned());
                     if let Some(code) = ErrorCode::from_wire(outcome.error_code) {
-                        return Err(Error::broker(doing, code, message));
+                        return refused(doing, code, message);
                     }
                 }
-                Ok(())
+                Ok(Ok(()))
             }
         })
-        .await
+        .await?
     }
 
     /// Gives a topic more partitions, `count` in all.
@@ -213,13 +219,13 @@ impl Admin {
                 for outcome in response.results {
                     let message = outcome.error_message.map(|text| text.as_str().to_owned());
                     if let Some(code) = ErrorCode::from_wire(outcome.error_code) {
-                        return Err(Error::broker(doing, code, message));
+                        return refused(doing, code, message);
                     }
                 }
-                Ok(())
+                Ok(Ok(()))
             }
         })
-        .await
+        .await?
     }
 
     /// Deletes the records of a partition below `offset` (-1: all). Gives the offset that it begins with then.

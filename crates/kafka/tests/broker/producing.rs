@@ -7,6 +7,7 @@ use milena_kafka::records::TimestampType;
 
 use crate::support::*;
 
+type Case<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, &'a [(&'a str, Option<&'a [u8]>)]);
 type Owned = (Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Option<Vec<u8>>)>, Option<i64>);
 
 #[tokio::test]
@@ -16,7 +17,7 @@ async fn records_come_back_as_they_went_in_all_codecs() {
         let topic = topic(&bootstrap, 1, &[]).await;
         let (producer, _) = producer(&bootstrap, &[("compression.type", codec)]);
         let big = vec![b'b'; 40_000];
-        let cases: [(Option<&[u8]>, Option<&[u8]>, &[(&str, Option<&[u8]>)]); 4] = [
+        let cases: [Case<'_>; 4] = [
             (Some(b"key"), Some(b"value"), &[("a", Some(b"1")), ("a", None)]),
             (None, None, &[]),
             (Some(b""), Some(b""), &[("", Some(b""))]),
