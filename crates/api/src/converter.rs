@@ -34,6 +34,7 @@ impl ConverterRole {
 pub type RawHeaders = Vec<(Str, Option<Bytes>)>;
 
 /// Converts keys or values. Every task has its own instances, so caches need no lock. Calls never overlap.
+#[expect(clippy::wrong_self_convention, reason = "the names are Java's")]
 pub trait Converter: Send {
     /// The definition of the keys that `configure` reads; `None` for a converter that declares none at all.
     ///
@@ -100,6 +101,7 @@ pub trait Converter: Send {
 }
 
 /// Converts header values.
+#[expect(clippy::wrong_self_convention, reason = "the names are Java's")]
 pub trait HeaderConverter: Send {
     /// As [`Converter::config`].
     ///

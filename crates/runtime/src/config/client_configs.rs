@@ -136,7 +136,7 @@ impl<'a> ClientConfigs<'a> {
     pub fn admin(&self, client_id: &str) -> Result<Properties> {
         let mut defaults =
             vec![("bootstrap.servers", self.worker.bootstrap_servers.as_str()), ("client.id", client_id)];
-        let own = self.worker.originals().iter().filter(|(key, _)| ClientKind::Admin.knows(key));
+        let own = self.worker.originals().iter().filter(|(key, _)| of_admin(key));
         defaults.extend(own.map(|(key, value)| (key.as_str(), value.as_str())));
         self.layered(ClientKind::Admin, &defaults)
     }
@@ -186,9 +186,14 @@ fn check_overrides(policy: &OverridePolicy, overrides: &ConfigMap) -> Result<()>
 /// Settings of the clients that the worker itself uses before any connector exists: all its properties that an admin client knows.
 pub fn worker_admin(worker: &WorkerConfig) -> Properties {
     let mut properties: Properties = worker.originals().clone();
-    properties.retain(|key, _| ClientKind::Admin.knows(key));
+    properties.retain(|key, _| of_admin(key));
     properties.insert("bootstrap.servers".to_owned(), worker.bootstrap_servers.clone());
     properties
+}
+
+/// True for the worker's settings that an admin client takes over: config providers have done their work by then.
+fn of_admin(key: &str) -> bool {
+    ClientKind::Admin.knows(key) && key != "config.providers"
 }
 
 /// What clients and reporters are told of where they belong.

@@ -3,6 +3,7 @@
 //! Counterpart: `org.apache.kafka.connect.storage.MemoryStatusBackingStore`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::herder::{ConnectorTaskId, State, Status, TaskStatus};
@@ -10,6 +11,8 @@ use crate::herder::{ConnectorTaskId, State, Status, TaskStatus};
 /// Statuses of one worker.
 pub struct StatusStore {
     worker_id: String,
+    /// Counts resets of topics, so that tasks note theirs again.
+    resets: AtomicU64,
     entries: Mutex<BTreeMap<Arc<str>, Entry>>,
 }
 
@@ -23,7 +26,7 @@ struct Entry {
 impl StatusStore {
     /// An empty store; `worker_id` stands in every status.
     pub fn new(worker_id: impl Into<String>) -> Self {
-        StatusStore { worker_id: worker_id.into(), entries: Mutex::default() }
+        StatusStore { worker_id: worker_id.into(), resets: AtomicU64::new(0), entries: Mutex::default() }
     }
 
     /// Id of the worker.
@@ -68,9 +71,16 @@ impl StatusStore {
         }
     }
 
-    /// Forgets a connector, its tasks and topics.
+    /// Forgets a connector and its tasks. Its topics stay until they are reset, as in Java's standalone worker.
     pub fn remove(&self, connector: &str) {
-        self.lock().remove(connector);
+        let mut entries = self.lock();
+        if let Some(entry) = entries.get_mut(connector) {
+            entry.connector = None;
+            entry.tasks.clear();
+            if entry.topics.is_empty() {
+                entries.remove(connector);
+            }
+        }
     }
 
     /// Notes that a connector uses a topic.
@@ -90,6 +100,12 @@ impl StatusStore {
         if let Some(entry) = self.lock().get_mut(connector) {
             entry.topics.clear();
         }
+        self.resets.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often topics were reset: a task that sees another number than before notes its topics again.
+    pub fn topic_resets(&self) -> u64 {
+        self.resets.load(Ordering::Acquire)
     }
 
     fn status(&self, state: State, trace: Option<String>, version: Option<String>) -> Status {

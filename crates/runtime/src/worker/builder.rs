@@ -26,6 +26,7 @@ use super::source_context::SourceHost;
 use super::source_task::SourceTaskRunner;
 use super::task::TaskStatusWriter;
 use super::topic_creation::TopicCreation;
+use super::topic_tracker::TopicTracker;
 use super::transformation_chain::{TransformationChain, TransformationStage};
 use crate::config::{
     ClientConfigs, ConnectorConfig, Side, SinkTopics, TopicCreationGroups, Transformed, WorkerConfig, with_prefix,
@@ -314,7 +315,7 @@ impl TaskBuilder {
             offsets,
             flush_interval: self.0.config.offset_flush_interval,
             flush_timeout: self.0.config.offset_flush_timeout,
-            tracking: self.tracking(),
+            tracker: self.tracker(id),
         })
     }
 
@@ -373,7 +374,7 @@ impl TaskBuilder {
             subscription: Some(subscription(config)?),
             flush_interval: self.0.config.offset_flush_interval,
             flush_timeout: self.0.config.offset_flush_timeout,
-            tracking: self.tracking(),
+            tracker: self.tracker(id),
         };
         Ok((runner, wakeup))
     }
@@ -391,8 +392,9 @@ impl TaskBuilder {
         Ok((Admin::new(admin).map_err(from_kafka)?, group))
     }
 
-    fn tracking(&self) -> Option<Arc<StatusStore>> {
-        self.0.config.topic_tracking.then(|| Arc::clone(&self.0.statuses))
+    fn tracker(&self, id: &ConnectorTaskId) -> TopicTracker {
+        let store = self.0.config.topic_tracking.then(|| Arc::clone(&self.0.statuses));
+        TopicTracker::new(Arc::clone(&id.connector), store)
     }
 
     /// The connector's own converters where it names them, else the worker's with the worker's settings.

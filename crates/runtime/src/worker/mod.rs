@@ -14,6 +14,7 @@ mod source_task;
 mod submitted_records;
 mod task;
 mod topic_creation;
+mod topic_tracker;
 mod transformation_chain;
 
 pub use builder::{TaskBuilder, WorkerParts};

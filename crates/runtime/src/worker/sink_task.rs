@@ -25,10 +25,10 @@ use super::converters::Converters;
 use super::errors::from_kafka;
 use super::sink_context::{ErrantReports, SinkHost};
 use super::task::{TaskControl, TaskState, TaskStatusWriter};
+use super::topic_tracker::TopicTracker;
 use super::transformation_chain::TransformationChain;
 use crate::errors::{Consumed, ErrorOperator, OriginalRecord, Stage, consumed_text};
 use crate::herder::State;
-use crate::storage::StatusStore;
 
 /// Everything a sink task runs with.
 pub(crate) struct SinkTaskRunner {
@@ -45,8 +45,7 @@ pub(crate) struct SinkTaskRunner {
     pub(super) subscription: Option<Subscription>,
     pub(super) flush_interval: Duration,
     pub(super) flush_timeout: Duration,
-    /// Present if the topics a connector uses are tracked.
-    pub(super) tracking: Option<Arc<StatusStore>>,
+    pub(super) tracker: TopicTracker,
 }
 
 /// The loop's own state.
@@ -65,7 +64,6 @@ struct Progress {
     paused: bool,
     next_commit: Instant,
     pending: Option<PendingCommit>,
-    last_topic: Option<Arc<str>>,
 }
 
 /// A commit whose answer is awaited.
@@ -158,7 +156,6 @@ impl SinkTaskRunner {
                 paused: false,
                 next_commit: Instant::now() + self.flush_interval,
                 pending: None,
-                last_topic: None,
             };
             result = self.work(&mut consumer, &mut progress).await;
             if !self.control.is_cancelled() {
@@ -264,12 +261,7 @@ impl SinkTaskRunner {
             if let Some(last) = last {
                 progress.batch_offsets.insert(TopicPartition::new(Arc::clone(&batch.topic), batch.partition), last + 1);
             }
-            if let Some(store) = &self.tracking
-                && progress.last_topic.as_ref() != Some(&batch.topic)
-            {
-                store.add_topic(&self.status.id.connector, &batch.topic);
-                progress.last_topic = Some(Arc::clone(&batch.topic));
-            }
+            self.tracker.saw(&batch.topic);
         }
         Ok(())
     }

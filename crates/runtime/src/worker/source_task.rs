@@ -22,10 +22,11 @@ use super::errors::from_kafka;
 use super::submitted_records::{SourceOffsets, SubmittedRecords};
 use super::task::{TaskControl, TaskState, TaskStatusWriter};
 use super::topic_creation::TopicCreation;
+use super::topic_tracker::TopicTracker;
 use super::transformation_chain::TransformationChain;
 use crate::errors::{ErrorOperator, OriginalRecord, Stage};
 use crate::herder::State;
-use crate::storage::{ConnectorOffsets, StatusStore};
+use crate::storage::ConnectorOffsets;
 
 /// Pause before a batch is sent again after a retriable failure.
 const SEND_RETRY_BACKOFF: Duration = Duration::from_millis(100);
@@ -48,8 +49,7 @@ pub(crate) struct SourceTaskRunner {
     pub(super) offsets: ConnectorOffsets,
     pub(super) flush_interval: Duration,
     pub(super) flush_timeout: Duration,
-    /// Present if the topics a connector uses are tracked.
-    pub(super) tracking: Option<Arc<StatusStore>>,
+    pub(super) tracker: TopicTracker,
 }
 
 /// A record ready to be sent.
@@ -97,7 +97,6 @@ struct InFlight {
     /// `commit` of the task is due.
     commit_due: bool,
     tolerate: bool,
-    last_topic: Option<Arc<str>>,
 }
 
 impl SourceTaskRunner {
@@ -129,7 +128,6 @@ impl SourceTaskRunner {
             failed: None,
             commit_due: false,
             tolerate: self.operator.config().tolerate_all,
-            last_topic: None,
         };
         let mut result = self.start().await;
         if result.is_ok() {
@@ -197,7 +195,7 @@ impl SourceTaskRunner {
             tokio::select! {
                 polled = &mut poll => break polled,
                 Some(completion) = self.completions.next() => {
-                    let failed = flight.completed(completion, self.tracking.as_deref(), self.status.id.connector.as_ref());
+                    let failed = flight.completed(completion, &mut self.tracker);
                     report_failures(&self.operator, failed).await?;
                     if flight.failed.is_some() || (wants_commits && !flight.acknowledged.is_empty()) {
                         attention.request();
@@ -229,7 +227,7 @@ impl SourceTaskRunner {
                     }
                 }
                 Some(completion) = self.completions.next() => {
-                    let failed = flight.completed(completion, self.tracking.as_deref(), self.status.id.connector.as_ref());
+                    let failed = flight.completed(completion, &mut self.tracker);
                     report_failures(&self.operator, failed).await?;
                 }
                 _ = flush.tick() => {
@@ -429,7 +427,7 @@ impl SourceTaskRunner {
 
     async fn take_completions(&mut self, flight: &mut InFlight) -> Result<()> {
         while let Some(completion) = self.completions.try_next() {
-            let failed = flight.completed(completion, self.tracking.as_deref(), self.status.id.connector.as_ref());
+            let failed = flight.completed(completion, &mut self.tracker);
             report_failures(&self.operator, failed).await?;
         }
         match flight.failed.take() {
@@ -462,7 +460,7 @@ impl SourceTaskRunner {
         while flight.submitted.unacknowledged() > 0 {
             match tokio::time::timeout_at(deadline, self.completions.next()).await {
                 Ok(Some(completion)) => {
-                    flight.completed(completion, self.tracking.as_deref(), self.status.id.connector.as_ref());
+                    flight.completed(completion, &mut self.tracker);
                 }
                 _ => break,
             }
@@ -483,16 +481,11 @@ impl SourceTaskRunner {
 
 impl InFlight {
     /// Notes what became of a batch; gives a failure that is tolerated and to be reported.
-    fn completed(&mut self, completion: Completion, tracking: Option<&StatusStore>, connector: &str) -> Option<Error> {
+    fn completed(&mut self, completion: Completion, tracker: &mut TopicTracker) -> Option<Error> {
         let Completion { topic, partition, tags, result } = completion;
         match result {
             Ok(ack) => {
-                if let Some(store) = tracking
-                    && self.last_topic.as_ref() != Some(&topic)
-                {
-                    store.add_topic(connector, &topic);
-                    self.last_topic = Some(Arc::clone(&topic));
-                }
+                tracker.saw(&topic);
                 for (index, tag) in tags.iter().enumerate() {
                     if let Some(record) = self.submitted.acknowledge(tag) {
                         let metadata = RecordMetadata {
