@@ -2,6 +2,8 @@
 //!
 //! Counterpart: org.apache.kafka.common.config.AbstractConfig.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Properties;
@@ -12,6 +14,14 @@ use crate::error::{Error, Result};
 pub(super) struct Values<'a> {
     keys: &'static [ClientConfigKey],
     given: &'a Properties,
+}
+
+/// Leaves out what this process has named already: every task makes clients from the same properties.
+fn not_named_before<'a>(client: &'static str, mut names: Vec<&'a str>) -> Vec<&'a str> {
+    static NAMED: Mutex<BTreeSet<(&'static str, String)>> = Mutex::new(BTreeSet::new());
+    let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
+    names.retain(|name| named.insert((client, (*name).to_owned())));
+    names
 }
 
 fn invalid(key: &str, value: &str, reason: impl Into<String>) -> Error {
@@ -30,6 +40,7 @@ impl<'a> Values<'a> {
             .map(String::as_str)
             .filter(|name| !name.starts_with("metrics.context.") && !keys.iter().any(|key| key.name == *name))
             .collect();
+        let unknown = not_named_before(client, unknown);
         if !unknown.is_empty() {
             tracing::warn!(client, properties = ?unknown, "these properties were given, but no such ones are known");
         }
