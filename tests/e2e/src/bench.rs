@@ -92,10 +92,17 @@ impl Bench {
     #[must_use]
     pub fn worker(&self, kind: Kind) -> Standalone {
         let offsets = self.path("connect.offsets").display().to_string();
-        // Ten milliseconds between metadata refreshes would be a test of the client; a second finds a topic that the source creates soon enough.
-        Standalone::new(kind, self.bootstrap())
-            .with("offset.storage.file.filename", &offsets)
-            .with("consumer.metadata.max.age.ms", "1000")
+        let settings = [
+            ("offset.storage.file.filename", offsets.as_str()),
+            // Finds a topic that the source creates while the sink already waits for it.
+            ("consumer.metadata.max.age.ms", "1000"),
+            // A killed worker's sink holds its partitions until its session ends: six seconds is the least that brokers allow.
+            ("consumer.session.timeout.ms", "6000"),
+            ("consumer.heartbeat.interval.ms", "2000"),
+        ];
+        settings
+            .into_iter()
+            .fold(Standalone::new(kind, self.bootstrap()), |worker, (key, value)| worker.with(key, value))
     }
 }
 

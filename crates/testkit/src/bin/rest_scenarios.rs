@@ -45,11 +45,19 @@ async fn run() -> Result<ExitCode> {
         groups.entry(&scenario.worker).or_default().push(scenario);
     }
     let broker = broker.start().await?;
-    let (mut passed, mut failed) = (0, 0);
+    let (mut passed, mut failed) = (0, 0_usize);
     for (name, group) in &groups {
         let properties = workers.get(*name).with_context(|| format!("no worker '{name}' in workers.yaml"))?;
-        for outcome in run_group(kind, group, properties, &broker.bootstrap()).await? {
-            if outcome.failure.is_some() { failed += 1 } else { passed += 1 }
+        match run_group(kind, group, properties, &broker.bootstrap()).await {
+            Ok(outcomes) => {
+                for outcome in outcomes {
+                    if outcome.failure.is_some() { failed += 1 } else { passed += 1 }
+                }
+            }
+            Err(error) => {
+                println!("FAILED all {} scenarios of worker '{name}': {error:#}", group.len());
+                failed += group.len();
+            }
         }
     }
     println!("rest scenarios against {kind:?}: {passed} passed, {failed} failed");
