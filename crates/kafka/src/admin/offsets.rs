@@ -213,10 +213,10 @@ impl Admin {
                 let target = Wanted::Coordinator(Arc::from(group));
                 let response = self.ask(target, move |_| request).await?;
                 let codes = response.topics.iter().flat_map(|topic| &topic.partitions).map(|p| p.error_code);
-                first_error(doing, codes)
+                final_outcome(first_error(doing, codes))
             }
         })
-        .await
+        .await?
     }
 
     /// Forgets offsets that a group has committed.
@@ -239,15 +239,30 @@ impl Admin {
                 let target = Wanted::Coordinator(Arc::from(group));
                 let response = self.ask(target, move |_| request).await?;
                 match ErrorCode::from_wire(response.error_code) {
-                    Some(ErrorCode::GROUP_ID_NOT_FOUND) => return Ok(()),
+                    Some(ErrorCode::GROUP_ID_NOT_FOUND) => return Ok(Ok(())),
                     Some(code) => return Err(Error::broker(doing, code, None)),
                     None => {}
                 }
                 let codes = response.topics.iter().flat_map(|topic| &topic.partitions).map(|p| p.error_code);
-                first_error(doing, codes)
+                final_outcome(first_error(doing, codes))
             }
         })
-        .await
+        .await?
+    }
+}
+
+/// Of the refusals of a partition only those of a coordinator that has moved are worth another attempt: a topic that is not there is the caller's
+/// mistake, although the code counts as retriable elsewhere.
+fn final_outcome(outcome: Result<()>) -> Result<Result<()>> {
+    match outcome {
+        Err(error)
+            if error
+                .code()
+                .is_none_or(|code| code.is_coordinator_moved() || code == ErrorCode::COORDINATOR_LOAD_IN_PROGRESS) =>
+        {
+            Err(error)
+        }
+        outcome => Ok(outcome),
     }
 }
 
