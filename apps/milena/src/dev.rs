@@ -70,6 +70,8 @@ pub fn broker_main(options: BrokerOptions) -> ExitCode {
 
 struct Dev {
     broker: DevBroker,
+    /// Asks for the end of the sample topic.
+    admin: Admin,
     worker: StandaloneWorker,
     /// What the pipeline does, as a sentence; none if it was not wanted.
     pipeline: Option<String>,
@@ -108,7 +110,9 @@ impl Dev {
         worker.reach_kafka().await?;
         let pipeline = if options.empty { None } else { Some(create_pipeline(&worker, options, &dir).await?) };
         worker.set_ready();
-        Ok(Dev { broker, worker, pipeline, scratch })
+        let admin = [("bootstrap.servers".to_owned(), broker.bootstrap())].into_iter().collect();
+        let admin = Admin::new(AdminConfig::from_properties(&admin)?)?;
+        Ok(Dev { broker, admin, worker, pipeline, scratch })
     }
 
     fn tell(&self, took: Duration) {
@@ -155,10 +159,8 @@ impl Dev {
     }
 
     async fn end_offset(&self) -> Result<u64> {
-        let properties = [("bootstrap.servers".to_owned(), self.broker.bootstrap())].into_iter().collect();
-        let admin = Admin::new(AdminConfig::from_properties(&properties)?)?;
         let wanted = [(milena_kafka::TopicPartition::new(TOPIC, 0), OffsetSpec::Latest)].into_iter().collect();
-        let mut ends = admin.list_offsets(&wanted).await?;
+        let mut ends = self.admin.list_offsets(&wanted).await?;
         let end = ends.pop_first().context("no answer")?.1?;
         Ok(end.offset.max(0) as u64)
     }
