@@ -125,7 +125,7 @@ impl Dev {
             println!("  Pipeline  {pipeline}");
         }
         println!("\nTry next:");
-        println!("  curl -s {url}/connectors?expand=status");
+        println!("  curl -s '{url}/connectors?expand=status'");
         match &self.pipeline {
             Some(_) => println!("  curl -s -X PUT {url}/connectors/sample-sink/pause"),
             None => println!("  curl -s {url}/connector-plugins"),
