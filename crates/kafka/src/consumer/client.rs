@@ -360,8 +360,20 @@ impl Consumer {
                 return;
             }
         };
-        self.refresh_failures = 0;
-        self.refresh_at = now + self.config.client.metadata_max_age;
+        let missing = match &self.subscription {
+            Some(Subscription::Topics(topics)) => topics
+                .iter()
+                .any(|topic| metadata.topics.get(topic.as_str()).is_none_or(|found| found.partitions.is_empty())),
+            _ => false,
+        };
+        // A topic may be made by its first record, after its reader has subscribed: asked for as often as Java asks.
+        self.refresh_failures = if missing { self.refresh_failures + 1 } else { 0 };
+        self.refresh_at = now
+            + if missing {
+                self.config.client.retry_backoff.after(self.refresh_failures)
+            } else {
+                self.config.client.metadata_max_age
+            };
         self.fetching.look_again();
         let Some(Subscription::Pattern(matches)) = &self.subscription else {
             self.tell(Command::MetadataChanged);
