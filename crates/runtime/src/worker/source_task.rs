@@ -430,6 +430,8 @@ impl SourceTaskRunner {
             let failed = flight.completed(completion, &mut self.tracker);
             report_failures(&self.operator, failed).await?;
         }
+        // Each time round, not only when offsets are stored: what is acknowledged must not pile up for a flush interval.
+        flight.submitted.committable(&mut flight.committable);
         match flight.failed.take() {
             Some(error) => Err(unrecoverable_send(error)),
             None => Ok(()),

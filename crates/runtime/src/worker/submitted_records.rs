@@ -25,7 +25,13 @@ pub struct SubmittedRecords {
     unacknowledged: usize,
     /// Partitions with something new to store.
     touched: Vec<usize>,
+    /// Places in `partitions` that are free again.
+    free: Vec<usize>,
 }
+
+/// So many partitions are remembered without records of theirs; beyond, those that are done with are forgotten. A source that reads
+/// one file after the other has a new partition for each.
+const IDLE_PARTITIONS: usize = 256;
 
 struct Submitted {
     partition: usize,
@@ -98,6 +104,12 @@ impl SubmittedRecords {
             if let Some(offset) = newest {
                 offsets.insert(partition.key.clone(), offset);
             }
+            if partition.queue.is_empty() && self.index.len() > IDLE_PARTITIONS {
+                // Records that still lie in the way of the cut are older than all that this place will hold next.
+                self.index.remove(&partition.key.take());
+                self.free.push(at);
+                self.last = None;
+            }
         }
         // A record is done with when it is acknowledged and no longer heads or waits in its partition's queue.
         while let Some(front) = self.records.front() {
@@ -124,8 +136,12 @@ impl SubmittedRecords {
         let at = match self.index.get(&key.cloned()) {
             Some(&at) => at,
             None => {
-                let at = self.partitions.len();
-                self.partitions.push(Partition { key: key.cloned(), queue: VecDeque::new(), touched: false });
+                let new = Partition { key: key.cloned(), queue: VecDeque::new(), touched: false };
+                let at = self.free.pop().unwrap_or(self.partitions.len());
+                match self.partitions.get_mut(at) {
+                    Some(place) => *place = new,
+                    None => self.partitions.push(new),
+                }
                 self.index.insert(key.cloned(), at);
                 at
             }
@@ -186,6 +202,21 @@ mod tests {
         assert_eq!(again, second);
         records.acknowledge(again);
         assert_eq!(stored(&mut records), [(1, 2)]);
+    }
+
+    #[test]
+    fn partitions_that_are_done_with_are_forgotten() {
+        let mut records = SubmittedRecords::default();
+        let held = records.submit(Some(&map("held", 0)), Some(map("o", 7)), None);
+        for file in 0..10 * IDLE_PARTITIONS as i64 {
+            let tag = records.submit(Some(&map("file", file)), Some(map("o", file)), None);
+            records.acknowledge(tag);
+            assert_eq!(stored(&mut records), [(file, file)]);
+        }
+        assert!(records.partitions.len() <= IDLE_PARTITIONS + 1, "{} partitions", records.partitions.len());
+        records.acknowledge(held);
+        assert_eq!(stored(&mut records), [(0, 7)]);
+        assert!(records.records.is_empty());
     }
 
     #[test]
