@@ -190,7 +190,8 @@ async fn connection(stream: TcpStream, client: SocketAddr, service: Arc<Service>
     }
     let serve = service_fn(|request| service.serve(local, client, request));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(IDLE).title_case_headers(true);
+    // A client that says no more (`nc`, shell scripts) still gets its answer.
+    http.timer(TokioTimer::new()).header_read_timeout(IDLE).title_case_headers(true).half_close(true);
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), serve));
     let served = tokio::select! {
         served = connection.as_mut() => served,
