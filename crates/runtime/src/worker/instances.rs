@@ -181,7 +181,7 @@ impl Worker {
                 // A panic becomes the task's failure; the outer task only waits.
                 let work = self.spawner.spawn(Kind::Control, &log, async move {
                     if let Err(panic) = inner.join().await {
-                        panic_status.failed(&Error::fatal(format!("the task panicked: {panic}")));
+                        panic_status.ended(Err(Error::fatal(format!("the task panicked: {panic}"))));
                     }
                 });
                 self.tasks().insert(id.clone(), RunningTask { control, work, wakeup });

@@ -30,6 +30,9 @@ use super::transformation_chain::TransformationChain;
 use crate::errors::{Consumed, ErrorOperator, OriginalRecord, Stage, consumed_text};
 use crate::herder::State;
 
+/// Time for `stop` of the task.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Everything a sink task runs with.
 pub(crate) struct SinkTaskRunner {
     pub(super) task: Box<dyn DynSinkTask>,
@@ -125,53 +128,56 @@ fn timestamp_type(batch: &FetchedBatch) -> TimestampType {
 impl SinkTaskRunner {
     /// Runs the task to its end and notes its last status.
     pub(super) async fn run(mut self) {
-        match self.execute().await {
-            Err(error) if self.control.state() != TaskState::Stop => self.status.failed(&error),
-            Err(error) => {
-                tracing::warn!(%error, "the task failed while it was stopping");
-                self.status.put(State::Unassigned);
-            }
-            Ok(()) => self.status.put(State::Unassigned),
-        }
+        let outcome = self.execute().await;
+        self.status.ended(outcome);
     }
 
     async fn execute(&mut self) -> Result<()> {
         if self.control.state() == TaskState::Pause {
             self.status.put(State::Paused);
-            if self.control.while_paused().await == TaskState::Stop {
-                self.close().await;
-                return Ok(());
-            }
+            self.control.while_paused().await;
         }
-        let Some(mut consumer) = self.consumer.take() else { return Ok(()) };
-        let mut result = self.start(&mut consumer).await;
-        if result.is_ok() {
-            self.status.put(State::Running);
-            let mut progress = Progress {
-                current: Offsets::new(),
-                committed: Offsets::new(),
-                batch: Vec::new(),
-                batch_offsets: Offsets::new(),
-                redelivering: false,
-                paused: false,
-                next_commit: Instant::now() + self.flush_interval,
-                pending: None,
-            };
-            result = self.work(&mut consumer, &mut progress).await;
-            if !self.control.is_cancelled() {
-                // What was delivered is committed also after a failure: a failed batch was never counted as delivered.
-                let all: Vec<TopicPartition> = progress.current.keys().cloned().collect();
-                let closed = self.commit_and_close(&mut consumer, &mut progress, &all).await;
-                result = result.and(closed);
-            }
-        }
-        if let Err(error) = self.task.stop().await {
-            tracing::warn!(%error, "could not stop the sink task");
+        let consumer = if self.control.state() == TaskState::Stop { None } else { self.consumer.take() };
+        let Some(mut consumer) = consumer else {
+            self.close().await;
+            return Ok(());
+        };
+        let mut progress = Progress {
+            current: Offsets::new(),
+            committed: Offsets::new(),
+            batch: Vec::new(),
+            batch_offsets: Offsets::new(),
+            redelivering: false,
+            paused: false,
+            next_commit: Instant::now() + self.flush_interval,
+            pending: None,
+        };
+        // A task that is given up drops whatever it waits for, and commits nothing any more (invariant 5).
+        let cancelled = self.control.cancelled().clone();
+        let result = tokio::select! {
+            biased;
+            () = cancelled.cancelled() => Ok(()),
+            result = self.run_to_close(&mut consumer, &mut progress) => result,
+        };
+        match tokio::time::timeout(STOP_TIMEOUT, self.task.stop()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.status.warn("could not stop the sink task", error),
+            Err(_) => tracing::warn!("the sink task did not stop in time"),
         }
         let timeout = if self.control.is_cancelled() { Duration::ZERO } else { self.flush_timeout };
         consumer.close(timeout).await;
         self.close().await;
         result
+    }
+
+    async fn run_to_close(&mut self, consumer: &mut Consumer, progress: &mut Progress) -> Result<()> {
+        self.start(consumer).await?;
+        self.status.put(State::Running);
+        let result = self.work(consumer, progress).await;
+        // What was delivered is committed also after a failure: a failed batch was never counted as delivered.
+        let all: Vec<TopicPartition> = progress.current.keys().cloned().collect();
+        let closed = self.commit_and_close(consumer, progress, &all).await;
+        result.and(closed)
     }
 
     async fn start(&mut self, consumer: &mut Consumer) -> Result<()> {
@@ -200,10 +206,13 @@ impl SinkTaskRunner {
                 _ => {}
             }
             self.settle_commit(progress);
-            let requested = std::mem::take(&mut self.host.requests().commit);
-            if progress.pending.is_none() && (requested || Instant::now() >= progress.next_commit) {
-                self.commit(consumer, progress).await?;
-                progress.next_commit = Instant::now() + self.flush_interval;
+            // A request waits for the commit under way to end.
+            if progress.pending.is_none() {
+                let requested = std::mem::take(&mut self.host.requests().commit);
+                if requested || Instant::now() >= progress.next_commit {
+                    self.commit(consumer, progress).await?;
+                    progress.next_commit = Instant::now() + self.flush_interval;
+                }
             }
             self.turn(consumer, progress).await?;
         }
@@ -212,10 +221,13 @@ impl SinkTaskRunner {
     /// One event of the consumer, and one call of `put`.
     async fn turn(&mut self, consumer: &mut Consumer, progress: &mut Progress) -> Result<()> {
         self.rewind(consumer, progress);
-        let mut timeout = progress.next_commit.saturating_duration_since(Instant::now());
+        // Nothing is committed before the commit under way has ended, so until then its due time would make this loop spin.
+        let until =
+            progress.pending.as_ref().map_or(progress.next_commit, |pending| pending.since + self.flush_timeout);
+        let mut timeout = until.saturating_duration_since(Instant::now());
         {
             let mut requests = self.host.requests();
-            if let Some(wanted) = requests.timeout.take() {
+            if let Some(wanted) = requests.timeout.take().filter(|wanted| !wanted.is_zero()) {
                 timeout = timeout.min(wanted);
             }
             if std::mem::take(&mut requests.changed) {
@@ -223,14 +235,13 @@ impl SinkTaskRunner {
                 self.apply_pauses(consumer, progress);
             }
         }
-        if let Some(pending) = &progress.pending {
-            let left = (pending.since + self.flush_timeout).saturating_duration_since(Instant::now());
-            timeout = timeout.min(left.max(Duration::from_millis(1)));
-        }
-        let cancelled = self.control.cancelled().clone();
         let polled = tokio::select! {
+            biased;
+            outcome = outcome_of(&mut progress.pending) => {
+                settled(outcome, progress);
+                return Ok(());
+            }
             polled = consumer.poll(timeout) => polled.map_err(from_kafka)?,
-            () = cancelled.cancelled() => return Ok(()),
         };
         match polled {
             Polled::Records(batches) => self.convert(&batches, progress).await?,
@@ -315,11 +326,7 @@ impl SinkTaskRunner {
     }
 
     async fn deliver(&mut self, consumer: &mut Consumer, progress: &mut Progress) -> Result<()> {
-        let cancelled = self.control.cancelled().clone();
-        let put = tokio::select! {
-            put = self.task.put(&progress.batch) => put,
-            () = cancelled.cancelled() => return Ok(()),
-        };
+        let put = self.task.put(&progress.batch).await;
         if let Some(error) = self.reports.take_failure() {
             return Err(error);
         }
@@ -333,7 +340,8 @@ impl SinkTaskRunner {
                 Ok(())
             }
             Err(error) if error.is_retriable() => {
-                tracing::warn!(%error, records = progress.batch.len(), "the task asked for the same records again");
+                let records = progress.batch.len();
+                self.status.warn(&format!("the task asked for the same {records} records again"), error);
                 if !std::mem::replace(&mut progress.redelivering, true) {
                     pause_all(consumer);
                 }
@@ -354,6 +362,10 @@ impl SinkTaskRunner {
                 continue;
             }
             consumer.seek(&partition, offset);
+            // The answer to a commit under way must not undo this.
+            if let Some(pending) = &mut progress.pending {
+                pending.offsets.remove(&partition);
+            }
             progress.committed.insert(partition.clone(), offset);
             progress.current.insert(partition, offset);
         }
@@ -369,7 +381,7 @@ impl SinkTaskRunner {
         let provided = match self.task.pre_commit(&progress.current).await {
             Ok(provided) => provided,
             Err(error) => {
-                tracing::error!(error = %error.trace().trim_end(), "offset commit failed, rewinding to the last committed offsets");
+                self.status.warn("offset commit failed, rewinding to the last committed offsets", error);
                 self.rewind_to_committed(consumer, progress);
                 return Ok(());
             }
@@ -399,18 +411,13 @@ impl SinkTaskRunner {
     fn settle_commit(&mut self, progress: &mut Progress) {
         let Some(pending) = &mut progress.pending else { return };
         match (&mut pending.future).now_or_never() {
-            Some(Ok(())) => {
-                for (partition, offset) in &pending.offsets {
-                    if let Some(committed) = progress.committed.get_mut(partition) {
-                        *committed = *offset;
-                    }
-                }
+            Some(outcome) => settled(outcome, progress),
+            None if pending.since.elapsed() < self.flush_timeout => {}
+            None => {
+                tracing::warn!("commit of offsets timed out");
+                progress.pending = None;
             }
-            Some(Err(error)) => tracing::error!(%error, "commit of offsets failed"),
-            None if pending.since.elapsed() < self.flush_timeout => return,
-            None => tracing::warn!("commit of offsets timed out"),
         }
-        progress.pending = None;
     }
 
     async fn assigned(
@@ -461,6 +468,7 @@ impl SinkTaskRunner {
         // Another member may own them by now: nothing is committed (invariant 5).
         let closed = self.task.close(partitions).await;
         self.reports.abandon(partitions);
+        progress.pending = None;
         self.forget(progress, partitions);
         closed
     }
@@ -496,8 +504,8 @@ impl SinkTaskRunner {
         let provided = self.task.pre_commit(&current).await;
         let closed = self.task.close(partitions).await;
         match provided {
-            Err(error) => tracing::error!(error = %error.trace().trim_end(), "offset commit failed during close"),
-            Ok(provided) if !self.control.is_cancelled() => {
+            Err(error) => self.status.warn("offset commit failed during close", error),
+            Ok(provided) => {
                 progress.pending = None;
                 let offsets = committable(provided, progress, partitions);
                 if !offsets.is_empty() {
@@ -508,7 +516,6 @@ impl SinkTaskRunner {
                     }
                 }
             }
-            Ok(_) => {}
         }
         closed
     }
@@ -535,6 +542,29 @@ impl SinkTaskRunner {
 fn pause_all(consumer: &mut Consumer) {
     let all: Vec<TopicPartition> = consumer.assignment().iter().cloned().collect();
     consumer.pause(&all);
+}
+
+/// The answer to a commit under way; without one, it never comes.
+async fn outcome_of(pending: &mut Option<PendingCommit>) -> milena_kafka::Result<()> {
+    match pending {
+        Some(pending) => (&mut pending.future).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Takes note of a commit's answer.
+fn settled(outcome: milena_kafka::Result<()>, progress: &mut Progress) {
+    let Some(pending) = progress.pending.take() else { return };
+    match outcome {
+        Ok(()) => {
+            for (partition, offset) in pending.offsets {
+                if let Some(committed) = progress.committed.get_mut(&partition) {
+                    *committed = offset;
+                }
+            }
+        }
+        Err(error) => tracing::error!(%error, "commit of offsets failed"),
+    }
 }
 
 /// What of the task's answer is to be committed: only what was asked for, delivered, and not committed yet (invariant 1).

@@ -30,6 +30,8 @@ use crate::storage::ConnectorOffsets;
 
 /// Pause before a batch is sent again after a retriable failure.
 const SEND_RETRY_BACKOFF: Duration = Duration::from_millis(100);
+/// Class that reports of failed sends give.
+const SOURCE_TASK: &str = "org.apache.kafka.connect.runtime.WorkerSourceTask";
 /// Time for the producer to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -103,23 +105,17 @@ impl SourceTaskRunner {
     /// Runs the task to its end and notes its last status.
     pub(super) async fn run(mut self) {
         let outcome = self.execute().await;
-        match outcome {
-            Err(error) if self.control.state() != TaskState::Stop => self.status.failed(&error),
-            Err(error) => {
-                tracing::warn!(%error, "the task failed while it was stopping");
-                self.status.put(State::Unassigned);
-            }
-            Ok(()) => self.status.put(State::Unassigned),
-        }
+        self.status.ended(outcome);
     }
 
     async fn execute(&mut self) -> Result<()> {
         if self.control.state() == TaskState::Pause {
             self.status.put(State::Paused);
-            if self.control.while_paused().await == TaskState::Stop {
-                self.close().await;
-                return Ok(());
-            }
+            self.control.while_paused().await;
+        }
+        if self.control.state() == TaskState::Stop {
+            self.close().await;
+            return Ok(());
         }
         let mut flight = InFlight {
             submitted: SubmittedRecords::default(),
@@ -129,19 +125,32 @@ impl SourceTaskRunner {
             commit_due: false,
             tolerate: self.operator.config().tolerate_all,
         };
-        let mut result = self.start().await;
-        if result.is_ok() {
-            self.status.put(State::Running);
-            result = self.work(&mut flight).await;
-        }
-        if !self.control.is_cancelled() {
-            self.drain(&mut flight).await;
-        }
-        if let Err(error) = self.task.stop().await {
-            tracing::warn!(%error, "could not stop the source task");
+        // A task that is given up drops whatever it waits for, however long that may take (`max.block.ms` is infinite).
+        let cancelled = self.control.cancelled().clone();
+        let result = tokio::select! {
+            biased;
+            () = cancelled.cancelled() => Ok(()),
+            result = self.start_and_work(&mut flight) => result,
+        };
+        // Neither does it store offsets any more: another instance may have gone on from them (invariant 5).
+        let drained = tokio::select! {
+            biased;
+            () = cancelled.cancelled() => Ok(()),
+            drained = self.drain(&mut flight) => drained,
+        };
+        match tokio::time::timeout(CLOSE_TIMEOUT, self.task.stop()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.status.warn("could not stop the source task", error),
+            Err(_) => tracing::warn!("the source task did not stop in time"),
         }
         self.close().await;
-        result
+        result.and(drained)
+    }
+
+    async fn start_and_work(&mut self, flight: &mut InFlight) -> Result<()> {
+        self.start().await?;
+        self.status.put(State::Running);
+        self.work(flight).await
     }
 
     async fn start(&mut self) -> Result<()> {
@@ -195,8 +204,7 @@ impl SourceTaskRunner {
             tokio::select! {
                 polled = &mut poll => break polled,
                 Some(completion) = self.completions.next() => {
-                    let failed = flight.completed(completion, &mut self.tracker);
-                    report_failures(&self.operator, failed).await?;
+                    flight.completed(completion, &mut self.tracker, &self.operator).await?;
                     if flight.failed.is_some() || (wants_commits && !flight.acknowledged.is_empty()) {
                         attention.request();
                     }
@@ -206,12 +214,11 @@ impl SourceTaskRunner {
                         attention.request();
                     }
                 }
-                () = self.control.cancelled().cancelled() => return Ok(None),
             }
         };
         match polled {
             Err(error) if error.kind() == ErrorKind::Retriable => {
-                tracing::warn!(%error, "poll failed and will be called again");
+                self.status.warn("poll failed and will be called again", error);
                 Ok(None)
             }
             polled => polled,
@@ -227,8 +234,7 @@ impl SourceTaskRunner {
                     }
                 }
                 Some(completion) = self.completions.next() => {
-                    let failed = flight.completed(completion, &mut self.tracker);
-                    report_failures(&self.operator, failed).await?;
+                    flight.completed(completion, &mut self.tracker, &self.operator).await?;
                 }
                 _ = flush.tick() => {
                     flight.store_offsets(&self.offsets, self.flush_timeout).await;
@@ -246,20 +252,20 @@ impl SourceTaskRunner {
         flush: &mut tokio::time::Interval,
     ) -> Result<()> {
         let mut ready = Vec::with_capacity(batch.len());
+        let mut encoded = Ok(());
         for record in batch {
-            if let Some(encoded) = self.encode(record, flight).await? {
-                ready.push(encoded);
+            match self.encode(record, flight).await {
+                Ok(record) => ready.extend(record),
+                // The records before go out all the same, as they do where records are sent one by one.
+                Err(error) => {
+                    encoded = Err(error);
+                    break;
+                }
             }
         }
         let mut next = 0;
         while next < ready.len() {
             self.take_completions(flight).await?;
-            if let Some(error) = flight.failed.take() {
-                return Err(unrecoverable_send(error));
-            }
-            if self.control.is_cancelled() {
-                return Ok(());
-            }
             match self.append(&mut ready, &mut next, flight).await {
                 Ok(()) => {}
                 Err(error) if error.is_retriable() => {
@@ -267,7 +273,7 @@ impl SourceTaskRunner {
                     tokio::time::sleep(SEND_RETRY_BACKOFF).await;
                     if self.control.state() == TaskState::Stop {
                         // Nothing of the rest has been submitted: it is read again after a restart.
-                        return Ok(());
+                        return encoded;
                     }
                 }
                 Err(error) => return Err(error),
@@ -276,13 +282,15 @@ impl SourceTaskRunner {
                 flight.store_offsets(&self.offsets, self.flush_timeout).await;
             }
         }
-        Ok(())
+        encoded
     }
 
     async fn encode(&mut self, record: SourceRecord, flight: &mut InFlight) -> Result<Option<Encoded>> {
         let wants = self.task.wants_commit_record();
-        let keep = wants.then(|| Box::new(record.clone()));
-        let logs = self.operator.config().log_messages;
+        let errors = self.operator.config();
+        let logs = errors.log && errors.log_messages;
+        // Failed sends that are tolerated are reported with their records.
+        let keep = (wants || (logs && errors.tolerate_all)).then(|| Box::new(record.clone()));
         let position = Position {
             topic: Arc::clone(&record.topic),
             partition: record.source_partition.clone(),
@@ -418,8 +426,7 @@ impl SourceTaskRunner {
             let place = format!("at stage KAFKA_PRODUCE, {}", encoded.position.position());
             return Err(unrecoverable_send(error.with_frame(place)));
         }
-        let class = "org.apache.kafka.connect.runtime.WorkerSourceTask";
-        self.operator.execute_failed(Stage::KafkaProduce, class, &encoded.position, error).await?;
+        self.operator.execute_failed(Stage::KafkaProduce, SOURCE_TASK, &encoded.position, error).await?;
         flight.acknowledged.extend(encoded.keep.take().map(|record| (record, None)));
         *next += 1;
         Ok(())
@@ -427,8 +434,7 @@ impl SourceTaskRunner {
 
     async fn take_completions(&mut self, flight: &mut InFlight) -> Result<()> {
         while let Some(completion) = self.completions.try_next() {
-            let failed = flight.completed(completion, &mut self.tracker);
-            report_failures(&self.operator, failed).await?;
+            flight.completed(completion, &mut self.tracker, &self.operator).await?;
         }
         // Each time round, not only when offsets are stored: what is acknowledged must not pile up for a flush interval.
         flight.submitted.committable(&mut flight.committable);
@@ -442,18 +448,19 @@ impl SourceTaskRunner {
     async fn report_to_task(&mut self, flight: &mut InFlight) {
         while let Some((record, metadata)) = flight.acknowledged.pop_front() {
             if let Err(error) = self.task.commit_record(&record, metadata.as_ref()).await {
-                tracing::error!(%error, "commitRecord failed; the record itself was delivered");
+                self.status.warn("commitRecord failed; the record itself was delivered", error);
             }
         }
         if std::mem::take(&mut flight.commit_due)
             && let Err(error) = self.task.commit().await
         {
-            tracing::error!(%error, "commit failed; the offsets themselves were stored");
+            self.status.warn("commit failed; the offsets themselves were stored", error);
         }
     }
 
     /// Waits for what is in flight and stores offsets a last time; also after a failure.
-    async fn drain(&mut self, flight: &mut InFlight) {
+    async fn drain(&mut self, flight: &mut InFlight) -> Result<()> {
+        let mut outcome = Ok(());
         let deadline = Instant::now() + self.flush_timeout;
         let flushed = tokio::time::timeout_at(deadline, self.producer.flush());
         if !matches!(flushed.await, Ok(Ok(()))) {
@@ -462,13 +469,15 @@ impl SourceTaskRunner {
         while flight.submitted.unacknowledged() > 0 {
             match tokio::time::timeout_at(deadline, self.completions.next()).await {
                 Ok(Some(completion)) => {
-                    flight.completed(completion, &mut self.tracker);
+                    let noted = flight.completed(completion, &mut self.tracker, &self.operator).await;
+                    outcome = outcome.and(noted);
                 }
                 _ => break,
             }
         }
         flight.store_offsets(&self.offsets, self.flush_timeout).await;
         self.report_to_task(flight).await;
+        outcome
     }
 
     async fn close(&mut self) {
@@ -482,8 +491,16 @@ impl SourceTaskRunner {
 }
 
 impl InFlight {
-    /// Notes what became of a batch; gives a failure that is tolerated and to be reported.
-    fn completed(&mut self, completion: Completion, tracker: &mut TopicTracker) -> Option<Error> {
+    /// Notes what became of a batch; failures that are tolerated are reported, record by record.
+    ///
+    /// # Errors
+    /// A report failed.
+    async fn completed(
+        &mut self,
+        completion: Completion,
+        tracker: &mut TopicTracker,
+        operator: &ErrorOperator,
+    ) -> Result<()> {
         let Completion { topic, partition, tags, result } = completion;
         match result {
             Ok(ack) => {
@@ -498,19 +515,26 @@ impl InFlight {
                         self.acknowledged.push_back((record, Some(metadata)));
                     }
                 }
-                None
+                Ok(())
             }
             Err(error) => {
                 let place = format!("at stage KAFKA_PRODUCE, topic {topic}, partition {partition}");
                 let error = from_kafka(error).with_frame(place);
                 if !self.tolerate {
                     self.failed.get_or_insert(error);
-                    return None;
+                    return Ok(());
                 }
+                let mut reported = Ok(());
                 for tag in tags.iter() {
-                    self.acknowledged.extend(self.submitted.acknowledge(tag).map(|record| (record, None)));
+                    let (partition, offset) = self.submitted.place(tag);
+                    let record = self.submitted.acknowledge(tag);
+                    let position = Position { topic: Arc::clone(&topic), partition, offset, record };
+                    let report =
+                        operator.execute_failed(Stage::KafkaProduce, SOURCE_TASK, &position, error.duplicate()).await;
+                    reported = reported.and(report);
+                    self.acknowledged.extend(position.record.map(|record| (record, None)));
                 }
-                Some(error)
+                reported
             }
         }
     }
@@ -536,17 +560,6 @@ impl InFlight {
         }
         self.commit_due = true;
         true
-    }
-}
-
-async fn report_failures(operator: &ErrorOperator, failed: Option<Error>) -> Result<()> {
-    match failed {
-        None => Ok(()),
-        Some(error) => {
-            let class = "org.apache.kafka.connect.runtime.WorkerSourceTask";
-            let unknown = Position { topic: Arc::from(""), partition: None, offset: None, record: None };
-            operator.execute_failed(Stage::KafkaProduce, class, &unknown, error).await
-        }
     }
 }
 

@@ -73,6 +73,15 @@ impl SubmittedRecords {
         record.record
     }
 
+    /// Source partition and offset of a record that is not acknowledged; nothing for another tag.
+    pub fn place(&self, tag: u64) -> (Option<Arc<SourceMap>>, Option<Arc<SourceMap>>) {
+        let at = tag.checked_sub(self.base).and_then(|at| usize::try_from(at).ok());
+        match at.and_then(|at| self.records.get(at)).filter(|record| !record.acknowledged) {
+            Some(record) => (self.partitions[record.partition].key.clone(), record.offset.clone()),
+            None => (None, None),
+        }
+    }
+
     /// Notes an acknowledgement. Gives the record if it was kept; nothing for a tag that is not outstanding.
     pub fn acknowledge(&mut self, tag: u64) -> Option<Box<SourceRecord>> {
         let at = usize::try_from(tag.checked_sub(self.base)?).ok()?;

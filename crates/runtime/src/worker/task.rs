@@ -159,6 +159,24 @@ impl TaskStatusWriter {
         self.write(State::Failed, Some(error.trace()));
     }
 
+    /// Notes how the task's work ended: failures while stopping are told to the log only, as in Java.
+    pub fn ended(&self, outcome: milena_api::error::Result<()>) {
+        match outcome {
+            Ok(()) => self.put(State::Unassigned),
+            Err(error) if self.control.state() == TaskState::Stop => {
+                self.warn("the task failed while it was stopping", error);
+                self.put(State::Unassigned);
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Warns of an error of the plug-in, without its secrets.
+    pub fn warn(&self, doing: &str, error: Error) {
+        let error = self.secrets.mask_error(error);
+        tracing::warn!(error = %error.trace().trim_end(), "{doing}");
+    }
+
     fn write(&self, state: State, trace: Option<String>) {
         if !self.control.is_cancelled() {
             self.statuses.put_task(&self.id, state, trace, self.version.clone());
