@@ -2,6 +2,7 @@
 //!
 //! Counterpart: `org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter`.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,32 +34,42 @@ pub struct Consumed {
 pub struct DeadLetterQueue {
     id: ConnectorTaskId,
     topic: String,
+    replication_factor: i16,
     context_headers: bool,
-    producer: Producer,
+    admin: Properties,
+    properties: Properties,
+    /// There from `open` on.
+    producer: OnceLock<Producer>,
 }
 
 impl DeadLetterQueue {
-    /// Creates the topic if there is none (one partition, `replication_factor`), and a producer.
-    ///
-    /// # Errors
-    /// `Could not initialize dead letter queue with topic=…`.
-    pub async fn open(
+    /// A queue that is yet to be opened.
+    pub fn new(
         id: ConnectorTaskId,
         topic: &str,
         replication_factor: i16,
         context_headers: bool,
-        admin: &Properties,
-        producer: &Properties,
-    ) -> Result<Self> {
-        let topic = topic.trim().to_owned();
+        admin: Properties,
+        producer: Properties,
+    ) -> Self {
+        let (topic, properties) = (topic.trim().to_owned(), producer);
+        DeadLetterQueue { id, topic, replication_factor, context_headers, admin, properties, producer: OnceLock::new() }
+    }
+
+    /// Creates the topic if there is none (one partition), and a producer. The task does this itself when it starts: Kafka may
+    /// take its time.
+    ///
+    /// # Errors
+    /// `Could not initialize dead letter queue with topic=…`.
+    pub async fn open(&self) -> Result<()> {
         let failed = |error: milena_kafka::Error| {
-            Error::fatal(format!("Could not initialize dead letter queue with topic={topic}"))
+            Error::fatal(format!("Could not initialize dead letter queue with topic={}", self.topic))
                 .with_source(crate::worker::from_kafka(error))
         };
-        let admin = Admin::new(AdminConfig::from_properties(admin).map_err(failed)?).map_err(failed)?;
+        let admin = Admin::new(AdminConfig::from_properties(&self.admin).map_err(failed)?).map_err(failed)?;
         let topics = admin.list_topics().await.map_err(failed)?;
-        if !topics.iter().any(|name| **name == *topic) {
-            let new = NewTopic::new(topic.as_str(), 1, replication_factor);
+        if !topics.iter().any(|name| **name == *self.topic) {
+            let new = NewTopic::new(self.topic.as_str(), 1, self.replication_factor);
             for (_, created) in admin.create_topics(vec![new]).await.map_err(failed)? {
                 match created {
                     Err(error) if !error.is_topic_exists() => return Err(failed(error)),
@@ -66,12 +77,17 @@ impl DeadLetterQueue {
                 }
             }
         }
-        let config = ProducerConfig::from_properties(producer).map_err(failed)?;
+        let config = ProducerConfig::from_properties(&self.properties).map_err(failed)?;
         let (producer, _) = Producer::new(config).map_err(failed)?;
-        Ok(DeadLetterQueue { id, topic, context_headers, producer })
+        // Opened once; a second time changes nothing.
+        self.producer.get_or_init(|| producer);
+        Ok(())
     }
 
-    /// Writes a record; resolves when it is durable or lost. A failed write is logged and counted, not fatal.
+    /// Writes a record; resolves when it is durable or lost. A failed write is logged and counted.
+    ///
+    /// # Errors
+    /// The write failed; whether that matters is for the one who reports.
     pub(crate) async fn report(
         &self,
         stage: Stage,
@@ -90,22 +106,22 @@ impl DeadLetterQueue {
         }
         let headers: Vec<(&str, Option<&[u8]>)> =
             record.raw.headers.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
-        let sent = self
-            .producer
-            .send(
-                &self.topic,
-                None,
-                record.raw.timestamp,
-                record.raw.key.as_deref(),
-                record.raw.value.as_deref(),
-                &headers,
-            )
-            .await;
-        if let Err(error) = sent {
-            ErrorMetrics::count(&metrics.dlq_failures);
-            tracing::error!(topic = %self.topic, %error, "Could not produce message to dead letter queue. topic={}", self.topic);
+        let (topic, key, value) = (&*self.topic, record.raw.key.as_deref(), record.raw.value.as_deref());
+        let sent = match self.producer.get() {
+            Some(producer) => {
+                let sent = producer.send(topic, None, record.raw.timestamp, key, value, &headers).await;
+                sent.map_err(crate::worker::from_kafka)
+            }
+            None => Err(Error::fatal("the dead letter queue is not open")),
+        };
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                ErrorMetrics::count(&metrics.dlq_failures);
+                tracing::error!(%error, "Could not produce message to dead letter queue. topic={topic}");
+                Err(error)
+            }
         }
-        Ok(())
     }
 
     fn add_context(&self, record: &mut Consumed, stage: Stage, class: &str, error: &Error) {
@@ -125,8 +141,10 @@ impl DeadLetterQueue {
     }
 
     /// Sends what is pending, then closes the producer.
-    pub async fn close(self) {
-        if let Err(error) = self.producer.close(Duration::from_secs(30)).await {
+    pub async fn close(&self, timeout: Duration) {
+        if let Some(producer) = self.producer.get()
+            && let Err(error) = producer.shutdown(timeout).await
+        {
             tracing::warn!(%error, topic = %self.topic, "could not close the dead letter producer");
         }
     }

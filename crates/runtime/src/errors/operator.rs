@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::metrics::ErrorMetrics;
 use super::reporter::{OriginalRecord, Reporters};
+use crate::config::Transformed;
 
 /// The step of a record's way that failed; the names are those of dead-letter headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,8 @@ pub struct ErrorOperator {
     /// Never reset: with tolerance none, one failure is one too many.
     total_failures: AtomicU64,
     cancelled: CancellationToken,
+    /// What config providers gave, to be kept out of logs and dead letters (invariant 8).
+    secrets: Arc<Transformed>,
 }
 
 impl ErrorOperator {
@@ -82,8 +85,9 @@ impl ErrorOperator {
         metrics: Arc<ErrorMetrics>,
         reporters: Reporters,
         cancelled: CancellationToken,
+        secrets: Arc<Transformed>,
     ) -> Self {
-        ErrorOperator { config, metrics, reporters, total_failures: AtomicU64::new(0), cancelled }
+        ErrorOperator { config, metrics, reporters, total_failures: AtomicU64::new(0), cancelled, secrets }
     }
 
     /// `errors.*` of the connector.
@@ -129,7 +133,7 @@ impl ErrorOperator {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break;
             }
-            attempt += 1;
+            attempt = attempt.saturating_add(1);
             let delay = self.delay(attempt, deadline);
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
@@ -138,7 +142,8 @@ impl ErrorOperator {
             ErrorMetrics::count(&self.metrics.retries);
             if self.cancelled.is_cancelled() {
                 // The task is being abandoned: the record is given up without failing it once more.
-                self.report(stage, class, record, &error).await?;
+                let error = self.secrets.mask_error(error);
+                self.report(stage, class, record, &error).await;
                 ErrorMetrics::count(&self.metrics.errors);
                 ErrorMetrics::count(&self.metrics.skipped);
                 return Ok(None);
@@ -152,7 +157,8 @@ impl ErrorOperator {
         self.metrics.last_error.store(now_millis(), Ordering::Relaxed);
         self.total_failures.fetch_add(1, Ordering::Relaxed);
         ErrorMetrics::count(&self.metrics.errors);
-        self.report(stage, class, record, &error).await?;
+        let error = self.secrets.mask_error(error);
+        self.report(stage, class, record, &error).await;
         if !self.within_tolerance() {
             return Err(exceeded(stage, class, record, error));
         }
@@ -163,7 +169,7 @@ impl ErrorOperator {
     /// Takes note of an error that happened elsewhere: the errant-record reporter and failed sends. Resolves when reports are durable.
     ///
     /// # Errors
-    /// The error is not tolerated, or a report failed.
+    /// The error is not tolerated; or, of a record that a task reported, the dead letter was lost.
     pub async fn execute_failed(
         &self,
         stage: Stage,
@@ -174,27 +180,37 @@ impl ErrorOperator {
         self.total_failures.fetch_add(1, Ordering::Relaxed);
         self.metrics.last_error.store(now_millis(), Ordering::Relaxed);
         ErrorMetrics::count(&self.metrics.failures);
-        self.report(stage, class, record, &error).await?;
+        let error = self.secrets.mask_error(error);
+        let reported = self.reporters.report(stage, class, record, &error, &self.metrics).await;
         if self.within_tolerance() {
-            return Ok(());
+            return match reported {
+                Err(lost) if stage == Stage::TaskPut => {
+                    Err(Error::fatal("Encountered an error while awaiting an errant record future's completion.")
+                        .with_source(lost))
+                }
+                _ => Ok(()),
+            };
         }
         ErrorMetrics::count(&self.metrics.errors);
         Err(exceeded(stage, class, record, error))
     }
 
-    async fn report(&self, stage: Stage, class: &str, record: &(dyn OriginalRecord + '_), error: &Error) -> Result<()> {
-        self.reporters.report(stage, class, record, error, &self.metrics).await
+    /// A dead letter that is lost has been logged and counted; the record's own error decides what follows.
+    async fn report(&self, stage: Stage, class: &str, record: &(dyn OriginalRecord + '_), error: &Error) {
+        _ = self.reporters.report(stage, class, record, error, &self.metrics).await;
     }
 
     fn within_tolerance(&self) -> bool {
         self.config.tolerate_all || self.total_failures.load(Ordering::Relaxed) == 0
     }
 
-    /// 300 ms doubled with each attempt; beyond the cap, anything up to it; never past the deadline.
+    /// 300 ms doubled with each attempt; beyond the cap, anything up to it, 1 ms at least; never past the deadline.
     fn delay(&self, attempt: u32, deadline: Option<Instant>) -> Duration {
-        let exponential = Duration::from_millis(300u64.checked_shl(attempt - 1).unwrap_or(u64::MAX).min(u64::MAX >> 1));
+        let doubled = 1u64.checked_shl(attempt.saturating_sub(1)).unwrap_or(u64::MAX);
+        let exponential = Duration::from_millis(doubled.saturating_mul(300));
         let cap = self.config.retry_delay_max;
         let delay = if exponential > cap { cap.mul_f64(rand::random::<f64>()) } else { exponential };
+        let delay = delay.max(Duration::from_millis(1));
         deadline.map_or(delay, |deadline| delay.min(deadline.saturating_duration_since(Instant::now())))
     }
 }

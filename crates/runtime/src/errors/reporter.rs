@@ -3,6 +3,7 @@
 //! Counterpart: `org.apache.kafka.connect.runtime.errors.{LogReporter, DeadLetterQueueReporter}`.
 
 use std::fmt;
+use std::time::Duration;
 
 use milena_api::error::{Error, Result};
 use milena_api::record::{SourceRecord, TimestampType};
@@ -110,6 +111,21 @@ impl Reporters {
         self.log.is_none() && self.dead_letters.is_none()
     }
 
+    /// Opens what needs Kafka.
+    ///
+    /// # Errors
+    /// The dead-letter queue cannot be set up.
+    pub async fn open(&self) -> Result<()> {
+        match &self.dead_letters {
+            Some(queue) => queue.open().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Tells all reporters.
+    ///
+    /// # Errors
+    /// The dead letter was lost.
     pub(crate) async fn report(
         &self,
         stage: Stage,
@@ -122,16 +138,16 @@ impl Reporters {
             log.report(stage, class, record, error);
             ErrorMetrics::count(&metrics.logged);
         }
-        if let Some(queue) = &self.dead_letters {
-            queue.report(stage, class, record.consumed(), error, metrics).await?;
+        match &self.dead_letters {
+            Some(queue) => queue.report(stage, class, record.consumed(), error, metrics).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    /// Writes out what is pending and closes clients.
-    pub async fn close(self) {
-        if let Some(queue) = self.dead_letters {
-            queue.close().await;
+    /// Writes out what is pending and closes clients, within `timeout`.
+    pub async fn close(&self, timeout: Duration) {
+        if let Some(queue) = &self.dead_letters {
+            queue.close(timeout).await;
         }
     }
 }

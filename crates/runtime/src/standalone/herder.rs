@@ -215,7 +215,7 @@ impl Inner {
         self.configs().put_tasks(name, made.tasks.clone(), made.applied);
         for (number, task) in made.tasks.into_iter().enumerate() {
             let id = ConnectorTaskId::new(name, number as u32);
-            self.parts.worker.start_task(&id, &now.config, &task, TargetState::Started).await;
+            self.parts.worker.start_task(&id, &now.config, &task, TargetState::Started);
         }
         Ok(())
     }
@@ -321,7 +321,7 @@ impl Inner {
         let starting = connector.then(|| self.start_connector(&name));
         for id in &tasks {
             if let Some(config) = known.tasks.get(id.task as usize) {
-                self.parts.worker.start_task(id, &known.config, config, known.target_state).await;
+                self.parts.worker.start_task(id, &known.config, config, known.target_state);
             }
         }
         drop(turn);
@@ -350,7 +350,7 @@ impl Inner {
             return Err(RequestError::not_found(format!("Task {id} not found")));
         };
         self.parts.worker.stop_tasks(std::slice::from_ref(&id)).await;
-        if self.parts.worker.start_task(&id, &known.config, config, known.target_state).await {
+        if self.parts.worker.start_task(&id, &known.config, config, known.target_state) {
             Ok(())
         } else {
             Err(RequestError::internal(format!("Failed to start task: {id}")))

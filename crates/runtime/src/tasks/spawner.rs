@@ -53,6 +53,18 @@ impl Spawner {
         Spawner { control: handle.clone(), data: handle }
     }
 
+    /// Makes the runtime of this kind the current one, for things that start work of their own when they are made.
+    pub fn enter(&self, kind: Kind) -> tokio::runtime::EnterGuard<'_> {
+        self.runtime(kind).enter()
+    }
+
+    fn runtime(&self, kind: Kind) -> &tokio::runtime::Handle {
+        match kind {
+            Kind::Control => &self.control,
+            Kind::Data => &self.data,
+        }
+    }
+
     /// Starts `work` in `context`, the prefix of its log lines.
     pub fn spawn<T: Send + 'static>(
         &self,
@@ -60,11 +72,7 @@ impl Spawner {
         context: &LogContext,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Handle<T> {
-        let runtime = match kind {
-            Kind::Control => &self.control,
-            Kind::Data => &self.data,
-        };
-        Handle(runtime.spawn(work.instrument(context.span())))
+        Handle(self.runtime(kind).spawn(work.instrument(context.span())))
     }
 
     /// Runs a call that may block on a thread of its own and waits for it until `deadline`.

@@ -218,7 +218,7 @@ impl TaskBuilder {
     ///
     /// # Errors
     /// Whatever of its parts cannot be made; the text says which.
-    pub(crate) async fn task(
+    pub(crate) fn task(
         &self,
         id: &ConnectorTaskId,
         connector: &ConfigMap,
@@ -226,11 +226,11 @@ impl TaskBuilder {
         status: TaskStatusWriter,
     ) -> Result<BuiltTask> {
         let connector = self.transform(connector)?;
-        let built = self.build(id, &connector.to_map(), task, status).await;
+        let built = self.build(id, &connector.to_map(), task, status);
         built.map_err(|error| connector.mask_error(error))
     }
 
-    async fn build(
+    fn build(
         &self,
         id: &ConnectorTaskId,
         connector_config: &ConfigMap,
@@ -257,7 +257,7 @@ impl TaskBuilder {
                 let task = task()?;
                 status.version = Some(task.version()?);
                 let parts = TaskParts { id, config: &config, task_config, converters, chain, clients, status };
-                let (runner, wakeup) = self.sink(task, parts).await?;
+                let (runner, wakeup) = self.sink(task, parts)?;
                 Ok(BuiltTask::Sink(Box::new(runner), wakeup))
             }
             _ => Err(Error::fatal(format!(
@@ -287,6 +287,7 @@ impl TaskBuilder {
             Arc::new(ErrorMetrics::default()),
             Reporters::new(log, None),
             control.cancelled().clone(),
+            Arc::clone(&status.secrets),
         );
         let groups = if self.0.config.topic_creation { TopicCreationGroups::parse(config)? } else { None };
         let creation = match groups {
@@ -319,7 +320,7 @@ impl TaskBuilder {
         })
     }
 
-    async fn sink(
+    fn sink(
         &self,
         task: Box<dyn milena_api::sink::erased::DynSinkTask>,
         parts: TaskParts<'_>,
@@ -329,23 +330,21 @@ impl TaskBuilder {
         let errors = error_config(config);
         let log_reporter = errors.log.then(|| LogReporter::new(id.clone(), errors.log_messages));
         let dead_letters = match config.dead_letter_queue() {
-            Some(queue) => Some(
-                DeadLetterQueue::open(
-                    id.clone(),
-                    &queue.topic,
-                    queue.replication_factor,
-                    queue.context_headers,
-                    &clients.admin(&format!("connector-dlq-adminclient-{id}"))?,
-                    &clients.producer(&format!("connector-dlq-producer-{id}"))?,
-                )
-                .await?,
-            ),
+            Some(queue) => Some(DeadLetterQueue::new(
+                id.clone(),
+                &queue.topic,
+                queue.replication_factor,
+                queue.context_headers,
+                clients.admin(&format!("connector-dlq-adminclient-{id}"))?,
+                clients.producer(&format!("connector-dlq-producer-{id}"))?,
+            )),
             None => None,
         };
         let reporters = Reporters::new(log_reporter, dead_letters);
         let reports_somewhere = !reporters.is_empty();
         let metrics = Arc::new(ErrorMetrics::default());
-        let operator = Arc::new(ErrorOperator::new(errors, metrics, reporters, control.cancelled().clone()));
+        let (cancelled, secrets) = (control.cancelled().clone(), Arc::clone(&status.secrets));
+        let operator = Arc::new(ErrorOperator::new(errors, metrics, reporters, cancelled, secrets));
         let reports = ErrantReports::default();
         let reporter = reports_somewhere.then(|| {
             ErrantRecordReporter::new(Arc::new(ErrantHost {

@@ -145,7 +145,7 @@ impl Worker {
     }
 
     /// Starts a task; false if it could not even be built, which its status then tells.
-    pub async fn start_task(
+    pub fn start_task(
         &self,
         id: &ConnectorTaskId,
         connector: &ConfigMap,
@@ -172,7 +172,12 @@ impl Worker {
                 }
             }),
         };
-        match self.builder.task(id, connector, task, status.clone()).await {
+        let built = {
+            // Clients start tasks of their own, which belong where the task runs.
+            let _data = self.spawner.enter(Kind::Data);
+            self.builder.task(id, connector, task, status.clone())
+        };
+        match built {
             Ok(built) => {
                 let wakeup = built.wakeup();
                 let log = LogContext::task(&id.connector, id.task);

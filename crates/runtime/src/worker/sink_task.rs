@@ -166,6 +166,7 @@ impl SinkTaskRunner {
         }
         let timeout = if self.control.is_cancelled() { Duration::ZERO } else { self.flush_timeout };
         consumer.close(timeout).await;
+        self.operator.reporters().close(timeout).await;
         self.close().await;
         result
     }
@@ -181,6 +182,7 @@ impl SinkTaskRunner {
     }
 
     async fn start(&mut self, consumer: &mut Consumer) -> Result<()> {
+        self.operator.reporters().open().await?;
         if let Some(subscription) = self.subscription.take() {
             consumer.subscribe(subscription);
         }
