@@ -4,6 +4,7 @@
 //! (validation, starting a connector, asking it for task configurations) happens between turns. Reads never wait for a turn. A
 //! request goes on to its end even if the one who asked has given up.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -59,6 +60,10 @@ pub(super) struct Inner {
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
     stages: Stages,
     ready: AtomicBool,
+    /// No connector or task is started any more.
+    stopping: AtomicBool,
+    /// By connector, the number of its latest request for other tasks: only the latest is tried again and again.
+    reconfigurations: Mutex<HashMap<String, u64>>,
 }
 
 /// Lets changes happen again when dropped.
@@ -77,6 +82,8 @@ impl StandaloneHerder {
             turn: Arc::default(),
             stages: Stages::default(),
             ready: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            reconfigurations: Mutex::default(),
         }))
     }
 
@@ -165,8 +172,11 @@ impl Inner {
         Ok(Created { created, info: self.info(&name)? })
     }
 
-    /// Starts the connector in its target state; resolves when it is there.
+    /// Starts the connector in its target state; resolves when it is there. The caller has the turn.
     fn start_connector(self: &Arc<Self>, name: &str) -> BoxFuture<'static, milena_api::Result<TargetState>> {
+        if self.stopping.load(Ordering::Acquire) {
+            return Box::pin(async { Err(milena_api::Error::fatal("the worker is stopping")) });
+        }
         let Some(known) = self.snapshot(name) else {
             let message = format!("Connector {name} not found");
             return Box::pin(async move { Err(milena_api::Error::fatal(message)) });
@@ -182,6 +192,12 @@ impl Inner {
 
     /// Asks the connector for task configurations, again and again until it answers.
     fn request_reconfiguration(self: Arc<Self>, name: String) {
+        let number = {
+            let mut latest = self.reconfigurations.lock().unwrap_or_else(PoisonError::into_inner);
+            let latest = latest.entry(name.clone()).or_default();
+            *latest += 1;
+            *latest
+        };
         let spawner = self.parts.spawner.clone();
         spawner.spawn(Kind::Control, &LogContext::connector(&name.clone()), async move {
             let mut backoff = Duration::from_millis(250);
@@ -189,6 +205,11 @@ impl Inner {
                 tracing::error!(%error, retry_ms = backoff.as_millis() as u64, "could not reconfigure the connector's tasks");
                 tokio::time::sleep(backoff).await;
                 backoff = (backoff * 2).min(RECONFIGURE_BACKOFF_MAX);
+                let latest = self.reconfigurations.lock().unwrap_or_else(PoisonError::into_inner).get(&name).copied();
+                if latest != Some(number) {
+                    // A later request does the same, or the connector is gone.
+                    return;
+                }
             }
         });
     }
@@ -205,6 +226,9 @@ impl Inner {
         let Some(now) = self.snapshot(name) else { return Ok(()) };
         if now.config != known.config || now.target_state != TargetState::Started {
             // Whoever changed it updates the tasks as well.
+            return Ok(());
+        }
+        if self.stopping.load(Ordering::Acquire) {
             return Ok(());
         }
         let changed = now.tasks != made.tasks || now.applied.as_ref() != Some(&made.applied);
@@ -236,6 +260,7 @@ impl Inner {
         self.remove_tasks(&name).await;
         self.parts.worker.stop_connector(&name).await;
         self.configs().remove(&name);
+        self.reconfigurations.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
         self.parts.statuses.remove(&name);
         Ok(())
     }
@@ -573,6 +598,8 @@ impl Herder for StandaloneHerder {
     fn shutdown(&self, deadline: Duration) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             tracing::info!(target: "org.apache.kafka.connect.runtime.standalone.StandaloneHerder", "Herder stopping");
+            // First of all, and without a turn: whoever has it may be about to start something.
+            self.0.stopping.store(true, Ordering::Release);
             let stopping = async {
                 let _turn = self.0.turn.lock().await;
                 let names = self.0.configs().connectors();

@@ -123,23 +123,53 @@ fn load(path: &Path) -> io::Result<RawOffsets> {
     }
 }
 
-/// Writes beside the file and renames; where the folder forbids that, writes in place.
+/// Writes beside the file and renames; where that is not possible, writes in place.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
     let beside = target.with_file_name(name);
     let written = std::fs::File::create(&beside).and_then(|mut file| {
+        // Who may read the file stays as the user has set it.
+        if let Ok(old) = std::fs::metadata(&target) {
+            file.set_permissions(old.permissions())?;
+        }
         file.write_all(bytes)?;
         file.sync_data()
     });
-    match written {
-        Ok(()) => std::fs::rename(&beside, &target),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => std::fs::write(&target, bytes),
-        Err(error) => {
-            // What is left of a full disk must not stay beside the good file.
-            _ = std::fs::remove_file(&beside);
-            Err(error)
-        }
+    let replaced = written.and_then(|()| std::fs::rename(&beside, &target));
+    let Err(error) = replaced else { return Ok(()) };
+    // What is left, of a full disk for instance, must not stay beside the good file.
+    _ = std::fs::remove_file(&beside);
+    // A folder that may not be written to, or a file that is a mount of its own, as in containers.
+    let in_place = [io::ErrorKind::PermissionDenied, io::ErrorKind::ResourceBusy, io::ErrorKind::CrossesDevices];
+    if in_place.contains(&error.kind()) { std::fs::write(&target, bytes) } else { Err(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_replaced_file_keeps_its_permissions_and_its_links() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("offsets"), dir.path().join("link"));
+        std::fs::write(&file, b"old").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        replace(&link, b"new").unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_new_file_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        replace(&dir.path().join("offsets"), b"new").unwrap();
+        assert_eq!(std::fs::read(dir.path().join("offsets")).unwrap(), b"new");
     }
 }

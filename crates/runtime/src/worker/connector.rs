@@ -156,6 +156,7 @@ pub struct WorkerConnector {
     abandoned: CancellationToken,
     running: Arc<AtomicBool>,
     actor: Handle<()>,
+    host: Arc<Host>,
     statuses: Arc<StatusStore>,
     version: Option<String>,
 }
@@ -184,7 +185,7 @@ impl WorkerConnector {
             secrets: start.config,
             statuses: start.statuses,
             version: start.version,
-            host,
+            host: Arc::clone(&host),
             initialized: false,
             started: false,
             state: None,
@@ -195,7 +196,7 @@ impl WorkerConnector {
             log: log.clone(),
         };
         let actor = spawner.spawn(Kind::Control, &log, actor.run(inbox));
-        WorkerConnector { name, sink, commands, abandoned, running, actor, statuses, version }
+        WorkerConnector { name, sink, commands, abandoned, running, actor, host, statuses, version }
     }
 
     /// True for a sink.
@@ -225,6 +226,8 @@ impl WorkerConnector {
 
     /// Stops the instance, in 5 s at most; then it is abandoned and says no more.
     pub async fn shutdown(mut self) {
+        // From here on it asks for no other tasks, also where it hangs in a call.
+        self.host.closed.store(true, Ordering::Release);
         _ = self.commands.send(Command::Shutdown);
         if self.actor.join_within(GRACEFUL_STOP).await.is_none() {
             tracing::error!(connector = %self.name, "the connector did not stop in time and is left to itself");
@@ -307,7 +310,6 @@ impl Actor {
     }
 
     async fn shut_down(&mut self) {
-        self.host.closed.store(true, Ordering::Release);
         self.set_running(false);
         if std::mem::take(&mut self.started) {
             let stopped = self.call(|connector, runtime| runtime.block_on(connector.stop())).await;
