@@ -1,0 +1,307 @@
+//! The loops of source and sink tasks on a development broker: what happens at their edges.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong fails the test")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::Duration;
+
+use milena_api::Result;
+use milena_api::config::{ConfigDef, ConfigInput, ConfigMap};
+use milena_api::connector::{ConnectorContext, TaskConfigs};
+use milena_api::data::Value;
+use milena_api::plugin::Plugin;
+use milena_api::record::{ConnectRecord, SinkRecord, SourceRecord, TopicPartition};
+use milena_api::sink::{Offsets, SinkConnector, SinkTask, SinkTaskContext};
+use milena_api::source::{SourceConnector, SourceTask, SourceTaskContext};
+use milena_devbroker::{Api, DevBroker, DevBrokerConfig, Fault, FaultAction};
+use milena_kafka::admin::Admin;
+use milena_kafka::config::{AdminConfig, ProducerConfig};
+use milena_kafka::producer::Producer;
+use milena_runtime::config::{StandaloneConfig, worker_admin};
+use milena_runtime::herder::Herder;
+use milena_runtime::logging::{JavaLevel, Loggers};
+use milena_runtime::plugins::PluginRegistry;
+use milena_runtime::standalone::{StandaloneHerder, StandaloneParts};
+use milena_runtime::storage::{FileOffsetStore, OffsetCodec, StatusStore};
+use milena_runtime::tasks::Spawner;
+use milena_runtime::validation::Validator;
+use milena_runtime::worker::{TaskBuilder, Worker, WorkerParts};
+use tokio::sync::Semaphore;
+
+const STRINGS: &str = "org.apache.kafka.connect.storage.StringConverter";
+
+/// No event of these tests takes longer.
+async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
+    let Ok(done) = tokio::time::timeout(Duration::from_secs(30), event).await else { panic!("{what} did not happen") };
+    done
+}
+
+async fn signal(what: &str, signal: &Semaphore) {
+    soon(what, signal.acquire()).await.unwrap().forget();
+}
+
+struct Fixture {
+    broker: DevBroker,
+    herder: StandaloneHerder,
+    properties: ConfigMap,
+    _dir: tempfile::TempDir,
+}
+
+impl Fixture {
+    async fn start(broker: DevBrokerConfig, more: &[(&str, &str)]) -> Self {
+        let broker = DevBroker::start(broker).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let (bootstrap, offsets) = (broker.bootstrap(), dir.path().join("offsets"));
+        let own = [
+            ("bootstrap.servers", &*bootstrap),
+            ("key.converter", STRINGS),
+            ("value.converter", STRINGS),
+            ("offset.storage.file.filename", offsets.to_str().unwrap()),
+        ];
+        let properties: ConfigMap =
+            own.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let mut plugins = milena_converters::plugins();
+        plugins.push(Plugin::source::<PoisonSource>("test.PoisonSource"));
+        plugins.push(Plugin::source::<BlockedSource>("test.BlockedSource"));
+        plugins.push(Plugin::sink::<CountingSink>("test.CountingSink"));
+        let registry = Arc::new(PluginRegistry::new(plugins));
+        let StandaloneConfig { worker: config, offsets_file } =
+            StandaloneConfig::parse(&properties, &registry).unwrap();
+        let (config, spawner) = (Arc::new(config), Spawner::current());
+        let kind = milena_api::plugin::PluginKind::Converter;
+        let json = registry.plugin(kind, "org.apache.kafka.connect.json.JsonConverter", None).unwrap();
+        let milena_api::plugin::Factory::Converter(json) = &json.factory else { panic!("no converter") };
+        let statuses = Arc::new(StatusStore::new("test:0"));
+        let kafka_cluster_id = Arc::new(OnceLock::new());
+        let builder = TaskBuilder::new(WorkerParts {
+            config: Arc::clone(&config),
+            registry: Arc::clone(&registry),
+            kafka_cluster_id: Arc::clone(&kafka_cluster_id),
+            offsets: FileOffsetStore::open(&offsets_file, &spawner).unwrap(),
+            codec: Arc::new(OffsetCodec::new(json().unwrap()).unwrap()),
+            statuses: Arc::clone(&statuses),
+            spawner: spawner.clone(),
+        });
+        let timeout = config.task_shutdown_timeout;
+        let herder = StandaloneHerder::new(StandaloneParts {
+            worker: Arc::new(Worker::new(builder, spawner.clone(), Arc::clone(&statuses), timeout)),
+            statuses,
+            validator: Arc::new(Validator::new(registry, config, spawner.clone())),
+            loggers: Loggers::new(JavaLevel::from_name("OFF").unwrap()),
+            spawner,
+            kafka_cluster_id,
+            topic_tracking: true,
+            topic_tracking_reset: true,
+        });
+        Fixture { broker, herder, properties, _dir: dir }
+    }
+
+    async fn create(&self, name: &str, class: &str, more: &[(&str, &str)]) {
+        let own = [("name", name), ("connector.class", class), ("tasks.max", "1")];
+        let config: ConfigInput =
+            own.iter().chain(more).map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned()))).collect();
+        soon("creation", self.herder.put_connector_config(name, config, None, false)).await.unwrap();
+    }
+
+    async fn produce(&self, topic: &str) {
+        let properties = ConfigMap::from_iter([("bootstrap.servers".to_owned(), self.broker.bootstrap())]);
+        let (producer, _) = Producer::new(ProducerConfig::from_properties(&properties).unwrap()).unwrap();
+        producer.send(topic, None, None, None, Some(b"value"), &[]).await.unwrap();
+    }
+
+    async fn records_in(&self, topic: &str) -> i64 {
+        let registry = PluginRegistry::new(milena_converters::plugins());
+        let config = StandaloneConfig::parse(&self.properties, &registry).unwrap();
+        let admin = Admin::new(AdminConfig::from_properties(&worker_admin(&config.worker)).unwrap()).unwrap();
+        let partition = TopicPartition::new(topic, 0);
+        let wanted = [(partition.clone(), milena_kafka::admin::OffsetSpec::Latest)].into_iter().collect();
+        admin.list_offsets(&wanted).await.unwrap()[&partition].as_ref().unwrap().offset
+    }
+}
+
+macro_rules! connector {
+    ($name:ident, $trait:ident, $task:ty) => {
+        #[derive(Default)]
+        struct $name(ConfigMap);
+
+        impl $trait for $name {
+            type Task = $task;
+
+            fn version(&self) -> Result<String> {
+                Ok("1".to_owned())
+            }
+
+            fn config(&self) -> Result<ConfigDef> {
+                Ok(ConfigDef::new())
+            }
+
+            async fn initialize(&mut self, _: ConnectorContext) -> Result<()> {
+                Ok(())
+            }
+
+            async fn start(&mut self, config: ConfigMap) -> Result<()> {
+                self.0 = config;
+                Ok(())
+            }
+
+            fn task_class(&self) -> Result<String> {
+                Ok("test.Task".to_owned())
+            }
+
+            async fn task_configs(&mut self, _: usize) -> Result<TaskConfigs> {
+                Ok(vec![self.0.clone()])
+            }
+
+            async fn stop(&mut self) -> Result<()> {
+                Ok(())
+            }
+        }
+    };
+}
+
+macro_rules! source_task {
+    ($name:ident, $stopped:ident, $records:expr) => {
+        #[derive(Default)]
+        struct $name {
+            context: Option<SourceTaskContext>,
+            polled: bool,
+        }
+
+        impl SourceTask for $name {
+            fn version(&self) -> Result<String> {
+                Ok("1".to_owned())
+            }
+
+            async fn initialize(&mut self, context: SourceTaskContext) -> Result<()> {
+                self.context = Some(context);
+                Ok(())
+            }
+
+            async fn start(&mut self, _: ConfigMap) -> Result<()> {
+                Ok(())
+            }
+
+            async fn poll(&mut self) -> Result<Option<Vec<SourceRecord>>> {
+                if std::mem::replace(&mut self.polled, true) {
+                    self.context.as_ref().unwrap().wakeup().await;
+                    return Ok(None);
+                }
+                Ok(Some($records))
+            }
+
+            async fn stop(&mut self) -> Result<()> {
+                $stopped.add_permits(1);
+                Ok(())
+            }
+        }
+    };
+}
+
+fn record(topic: &str, timestamp: Option<i64>) -> SourceRecord {
+    let mut record = ConnectRecord::new(topic, None, Value::from("value"));
+    record.timestamp = timestamp;
+    SourceRecord::new(record, None, None)
+}
+
+static POISON_STOPPED: Semaphore = Semaphore::const_new(0);
+connector!(PoisonSource, SourceConnector, PoisonTask);
+source_task!(
+    PoisonTask,
+    POISON_STOPPED,
+    vec![record("poison", None), record("poison", Some(5)), record("poison", Some(-7)), record("poison", None),]
+);
+
+#[tokio::test]
+async fn records_before_one_that_fails_the_task_are_written() {
+    let fixture = Fixture::start(DevBrokerConfig::default(), &[]).await;
+    fixture.create("poison", "test.PoisonSource", &[]).await;
+    signal("the end of the task", &POISON_STOPPED).await;
+    assert_eq!(fixture.records_in("poison").await, 2);
+}
+
+static BLOCKED_POLLED: Semaphore = Semaphore::const_new(0);
+static BLOCKED_STOPPED: Semaphore = Semaphore::const_new(0);
+connector!(BlockedSource, SourceConnector, BlockedTask);
+source_task!(BlockedTask, BLOCKED_STOPPED, {
+    BLOCKED_POLLED.add_permits(1);
+    vec![record("missing", None)]
+});
+
+#[tokio::test]
+async fn a_task_that_waits_for_its_topic_without_end_is_given_up() {
+    let broker = DevBrokerConfig { auto_create_topics: false, ..DevBrokerConfig::default() };
+    let worker = [("topic.creation.enable", "false"), ("task.shutdown.graceful.timeout.ms", "50")];
+    let fixture = Fixture::start(broker, &worker).await;
+    fixture.create("blocked", "test.BlockedSource", &[]).await;
+    signal("poll", &BLOCKED_POLLED).await;
+    soon("deletion", fixture.herder.delete_connector("blocked")).await.unwrap();
+    signal("the end of the task", &BLOCKED_STOPPED).await;
+}
+
+static PUTS: AtomicUsize = AtomicUsize::new(0);
+static PUTS_AT_COMMIT: LazyLock<std::sync::Mutex<Vec<usize>>> = LazyLock::new(Default::default);
+static COMMITS: Semaphore = Semaphore::const_new(0);
+connector!(CountingSink, SinkConnector, CountingTask);
+
+#[derive(Default)]
+struct CountingTask;
+
+impl SinkTask for CountingTask {
+    fn version(&self) -> Result<String> {
+        Ok("1".to_owned())
+    }
+
+    async fn initialize(&mut self, _: SinkTaskContext) -> Result<()> {
+        Ok(())
+    }
+
+    async fn start(&mut self, _: ConfigMap) -> Result<()> {
+        Ok(())
+    }
+
+    async fn put(&mut self, _: &[SinkRecord]) -> Result<()> {
+        PUTS.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn pre_commit(&mut self, offsets: &Offsets) -> Result<Offsets> {
+        if offsets.values().any(|offset| *offset > 0) {
+            PUTS_AT_COMMIT.lock().unwrap().push(PUTS.load(Ordering::SeqCst));
+            COMMITS.add_permits(1);
+        }
+        Ok(offsets.clone())
+    }
+
+    async fn stop(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_sink_does_not_spin_while_a_commit_is_under_way() {
+    let fixture = Fixture::start(DevBrokerConfig::default(), &[("offset.flush.interval.ms", "10")]).await;
+    fixture.produce("slow-commits").await;
+    fixture.broker.faults().next(Api::OffsetCommit, 1, FaultAction::Delay(Duration::from_secs(1)));
+    fixture.create("spin", "test.CountingSink", &[("topics", "slow-commits")]).await;
+    signal("a commit", &COMMITS).await;
+    // The next one begins when the answer to the first has come.
+    signal("another commit", &COMMITS).await;
+    let puts = PUTS_AT_COMMIT.lock().unwrap().clone();
+    assert!(puts[1] - puts[0] < 100, "{} calls of put between two commits", puts[1] - puts[0]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_queue_that_takes_its_time_holds_up_nobody_else() {
+    let fixture = Fixture::start(DevBrokerConfig::default(), &[]).await;
+    let client_id = Some("connector-dlq-adminclient-dlq-0".to_owned());
+    let action = FaultAction::Delay(Duration::from_secs(60));
+    fixture.broker.faults().add(Fault { api: Api::CreateTopics, client_id, times: 1, action });
+    let queue = [
+        ("topics", "none"),
+        ("errors.deadletterqueue.topic.name", "dead-letters"),
+        ("errors.deadletterqueue.topic.replication.factor", "1"),
+    ];
+    fixture.create("dlq", "test.CountingSink", &queue).await;
+    soon("the health check", fixture.herder.health_check()).await.unwrap();
+}
