@@ -141,8 +141,8 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, ExitCode> 
 
 fn script_usage(script: &str) -> String {
     match script {
-        "connect-distributed" => "USAGE: connect-distributed.sh [-daemon] connect-distributed.properties".to_owned(),
-        _ => "USAGE: connect-standalone.sh [-daemon] connect-standalone.properties [connector1.properties connector2.json ...]"
+        "connect-distributed" => "USAGE: connect-distributed.sh connect-distributed.properties".to_owned(),
+        _ => "USAGE: connect-standalone.sh connect-standalone.properties [connector1.properties connector2.json ...]"
             .to_owned(),
     }
 }
