@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
-use milena_api::Result;
 use milena_api::config::{ConfigDef, ConfigInput, ConfigMap};
 use milena_api::connector::{ConnectorContext, TaskConfigs};
 use milena_api::data::Value;
@@ -14,9 +13,11 @@ use milena_api::plugin::Plugin;
 use milena_api::record::{ConnectRecord, SinkRecord, SourceRecord, TopicPartition};
 use milena_api::sink::{Offsets, SinkConnector, SinkTask, SinkTaskContext};
 use milena_api::source::{SourceConnector, SourceTask, SourceTaskContext};
+use milena_api::{Error, Result};
 use milena_devbroker::{Api, DevBroker, DevBrokerConfig, Fault, FaultAction};
 use milena_kafka::admin::Admin;
-use milena_kafka::config::{AdminConfig, ProducerConfig};
+use milena_kafka::config::{AdminConfig, ConsumerConfig, ProducerConfig};
+use milena_kafka::consumer::{Consumer, Polled, StartOffset};
 use milena_kafka::producer::Producer;
 use milena_runtime::config::{StandaloneConfig, worker_admin};
 use milena_runtime::herder::Herder;
@@ -65,6 +66,7 @@ impl Fixture {
         plugins.push(Plugin::source::<PoisonSource>("test.PoisonSource"));
         plugins.push(Plugin::source::<BlockedSource>("test.BlockedSource"));
         plugins.push(Plugin::sink::<CountingSink>("test.CountingSink"));
+        plugins.push(Plugin::sink::<ReportingSink>("test.ReportingSink"));
         let registry = Arc::new(PluginRegistry::new(plugins));
         let StandaloneConfig { worker: config, offsets_file } =
             StandaloneConfig::parse(&properties, &registry).unwrap();
@@ -104,10 +106,28 @@ impl Fixture {
         soon("creation", self.herder.put_connector_config(name, config, None, false)).await.unwrap();
     }
 
-    async fn produce(&self, topic: &str) {
+    async fn produce(&self, topic: &str, count: usize) {
         let properties = ConfigMap::from_iter([("bootstrap.servers".to_owned(), self.broker.bootstrap())]);
         let (producer, _) = Producer::new(ProducerConfig::from_properties(&properties).unwrap()).unwrap();
-        producer.send(topic, None, None, None, Some(b"value"), &[]).await.unwrap();
+        for number in 0..count {
+            producer.send(topic, None, None, None, Some(number.to_string().as_bytes()), &[]).await.unwrap();
+        }
+    }
+
+    async fn values_in(&self, topic: &str, count: usize) -> Vec<usize> {
+        let properties = ConfigMap::from_iter([("bootstrap.servers".to_owned(), self.broker.bootstrap())]);
+        let mut consumer = Consumer::new(ConsumerConfig::from_properties(&properties).unwrap()).unwrap();
+        consumer.assign(vec![(TopicPartition::new(topic, 0), StartOffset::Earliest)]);
+        let mut values = Vec::new();
+        while values.len() < count {
+            if let Polled::Records(batches) = consumer.poll(Duration::from_secs(1)).await.unwrap() {
+                for batch in &batches {
+                    let texts = batch.records().map(|record| std::str::from_utf8(record.value.unwrap()).unwrap());
+                    values.extend(texts.map(|text| text.parse::<usize>().unwrap()));
+                }
+            }
+        }
+        values
     }
 
     async fn records_in(&self, topic: &str) -> i64 {
@@ -281,7 +301,7 @@ impl SinkTask for CountingTask {
 #[tokio::test]
 async fn a_sink_does_not_spin_while_a_commit_is_under_way() {
     let fixture = Fixture::start(DevBrokerConfig::default(), &[("offset.flush.interval.ms", "10")]).await;
-    fixture.produce("slow-commits").await;
+    fixture.produce("slow-commits", 1).await;
     fixture.broker.faults().next(Api::OffsetCommit, 1, FaultAction::Delay(Duration::from_secs(1)));
     fixture.create("spin", "test.CountingSink", &[("topics", "slow-commits")]).await;
     signal("a commit", &COMMITS).await;
@@ -304,4 +324,52 @@ async fn a_dead_letter_queue_that_takes_its_time_holds_up_nobody_else() {
     ];
     fixture.create("dlq", "test.CountingSink", &queue).await;
     soon("the health check", fixture.herder.health_check()).await.unwrap();
+}
+
+connector!(ReportingSink, SinkConnector, ReportingTask);
+
+#[derive(Default)]
+struct ReportingTask(Option<SinkTaskContext>);
+
+impl SinkTask for ReportingTask {
+    fn version(&self) -> Result<String> {
+        Ok("1".to_owned())
+    }
+
+    async fn initialize(&mut self, context: SinkTaskContext) -> Result<()> {
+        self.0 = Some(context);
+        Ok(())
+    }
+
+    async fn start(&mut self, _: ConfigMap) -> Result<()> {
+        Ok(())
+    }
+
+    async fn put(&mut self, records: &[SinkRecord]) -> Result<()> {
+        let reporter = self.0.as_ref().unwrap().errant_record_reporter().unwrap();
+        for record in records {
+            // Not waited for: the framework does that before it commits.
+            drop(reporter.report(record.clone(), Error::data("not wanted")));
+        }
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn dead_letters_keep_the_order_of_the_reports() {
+    let fixture = Fixture::start(DevBrokerConfig::default(), &[]).await;
+    fixture.produce("unwanted", 300).await;
+    let queue = [
+        ("topics", "unwanted"),
+        ("errors.tolerance", "all"),
+        ("errors.deadletterqueue.topic.name", "unwanted-dead"),
+        ("errors.deadletterqueue.topic.replication.factor", "1"),
+    ];
+    fixture.create("reporting", "test.ReportingSink", &queue).await;
+    let values = soon("dead letters", fixture.values_in("unwanted-dead", 300)).await;
+    assert_eq!(values, (0..300).collect::<Vec<_>>());
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -178,6 +179,23 @@ impl Producer {
         value: Option<&[u8]>,
         headers: &[(&str, Option<&[u8]>)],
     ) -> Result<RecordMetadata> {
+        self.enqueue(topic, partition, timestamp, key, value, headers).await?.await
+    }
+
+    /// The first half of [`send`](Producer::send): gives what resolves when the record is written. Records enqueued one after the
+    /// other are written in that order, whoever waits for them.
+    ///
+    /// # Errors
+    /// What kept it from a place in a batch.
+    pub async fn enqueue(
+        &self,
+        topic: &str,
+        partition: Option<i32>,
+        timestamp: Option<i64>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&str, Option<&[u8]>)],
+    ) -> Result<BoxFuture<'static, Result<RecordMetadata>>> {
         let record = ProducerRecord { topic, partition, timestamp, key, value, headers };
         let (reply, answer) = oneshot::channel();
         let mut reply = Some(reply);
@@ -189,10 +207,13 @@ impl Producer {
                 break sent_at;
             }
         };
-        let closed = || Error::illegal(format!("cannot write to topic {topic}"), "the producer was closed");
-        let (partition, ack) = answer.await.unwrap_or_else(|_| Err(closed()))?;
-        let offset = (ack.base_offset >= 0).then_some(ack.base_offset);
-        Ok(RecordMetadata { partition, offset, timestamp: ack.log_append_time.unwrap_or(sent_at) })
+        let topic = topic.to_owned();
+        Ok(Box::pin(async move {
+            let closed = || Error::illegal(format!("cannot write to topic {topic}"), "the producer was closed");
+            let (partition, ack) = answer.await.unwrap_or_else(|_| Err(closed()))?;
+            let offset = (ack.base_offset >= 0).then_some(ack.base_offset);
+            Ok(RecordMetadata { partition, offset, timestamp: ack.log_append_time.unwrap_or(sent_at) })
+        }))
     }
 
     /// Like [`close`](Producer::close), for an owner that keeps the handle.

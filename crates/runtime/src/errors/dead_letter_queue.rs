@@ -40,6 +40,8 @@ pub struct DeadLetterQueue {
     properties: Properties,
     /// There from `open` on.
     producer: OnceLock<Producer>,
+    /// Dead letters are queued in the order in which they are reported (invariant 4), and acknowledged in any.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl DeadLetterQueue {
@@ -53,7 +55,8 @@ impl DeadLetterQueue {
         producer: Properties,
     ) -> Self {
         let (topic, properties) = (topic.trim().to_owned(), producer);
-        DeadLetterQueue { id, topic, replication_factor, context_headers, admin, properties, producer: OnceLock::new() }
+        let (producer, turn) = (OnceLock::new(), tokio::sync::Mutex::default());
+        DeadLetterQueue { id, topic, replication_factor, context_headers, admin, properties, producer, turn }
     }
 
     /// Creates the topic if there is none (one partition), and a producer. The task does this itself when it starts: Kafka may
@@ -109,8 +112,14 @@ impl DeadLetterQueue {
         let (topic, key, value) = (&*self.topic, record.raw.key.as_deref(), record.raw.value.as_deref());
         let sent = match self.producer.get() {
             Some(producer) => {
-                let sent = producer.send(topic, None, record.raw.timestamp, key, value, &headers).await;
-                sent.map_err(crate::worker::from_kafka)
+                let queued = {
+                    let _turn = self.turn.lock().await;
+                    producer.enqueue(topic, None, record.raw.timestamp, key, value, &headers).await
+                };
+                match queued {
+                    Ok(sent) => sent.await.map_err(crate::worker::from_kafka),
+                    Err(error) => Err(crate::worker::from_kafka(error)),
+                }
             }
             None => Err(Error::fatal("the dead letter queue is not open")),
         };

@@ -347,12 +347,9 @@ impl TaskBuilder {
         let operator = Arc::new(ErrorOperator::new(errors, metrics, reporters, cancelled, secrets));
         let reports = ErrantReports::default();
         let reporter = reports_somewhere.then(|| {
-            ErrantRecordReporter::new(Arc::new(ErrantHost {
-                operator: Arc::clone(&operator),
-                reports: reports.clone(),
-                spawner: self.0.spawner.clone(),
-                log: LogContext::task(&id.connector, id.task),
-            }))
+            let log = LogContext::task(&id.connector, id.task);
+            let host = ErrantHost::new(Arc::clone(&operator), reports.clone(), &self.0.spawner, &log);
+            ErrantRecordReporter::new(Arc::new(host))
         });
         let consumer = clients.sink_consumer(&format!("connector-consumer-{id}"))?;
         let consumer = ConsumerConfig::from_properties(&consumer).map_err(from_kafka)?;

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use milena_api::config::ConfigMap;
 use milena_api::error::{Error, Result};
 use milena_api::metrics::PluginMetrics;
 use milena_api::record::{SinkRecord, TopicPartition};
 use milena_api::sink::{ErrantRecordHost, ErrantRecordReporter, Offsets, SinkTaskHost};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::errors::{Consumed, ErrorOperator, OriginalRecord, Stage, consumed_text};
 use crate::logging::LogContext;
@@ -154,32 +155,71 @@ impl ErrantReports {
     }
 }
 
-/// The worker's side of the errant-record reporter (KIP-610).
+/// The worker's side of the errant-record reporter (KIP-610). One piece of work sees to all reports of a task: they are begun in the
+/// order in which the task makes them, so dead letters stand in that order too, and several may be under way.
 pub(super) struct ErrantHost {
-    pub(super) operator: Arc<ErrorOperator>,
-    pub(super) reports: ErrantReports,
-    pub(super) spawner: Spawner,
-    pub(super) log: LogContext,
+    reports: ErrantReports,
+    begun: mpsc::UnboundedSender<Report>,
+}
+
+struct Report {
+    record: SinkRecord,
+    error: Error,
+    /// For the commit that waits for it.
+    done: oneshot::Sender<Result<()>>,
+    /// For the task, which need not wait.
+    told: oneshot::Sender<Result<()>>,
+}
+
+impl ErrantHost {
+    pub(super) fn new(
+        operator: Arc<ErrorOperator>,
+        reports: ErrantReports,
+        spawner: &Spawner,
+        log: &LogContext,
+    ) -> Self {
+        // Not bounded, as `report` cannot wait; a task that makes many waits for its futures, and each commit for all of them.
+        let (begun, mut queue) = mpsc::unbounded_channel();
+        let failures = reports.clone();
+        spawner.spawn(Kind::Data, log, async move {
+            let mut running = FuturesUnordered::new();
+            loop {
+                tokio::select! {
+                    biased;
+                    // Unconstrained, as a report that spent its turn would be overtaken by those behind it.
+                    Some(report) = queue.recv() => {
+                        running.push(tokio::task::unconstrained(see_to(&operator, &failures, report)));
+                    }
+                    Some(()) = running.next() => {}
+                    // The task is gone, and all it reported is settled.
+                    else => return,
+                }
+            }
+        });
+        ErrantHost { reports, begun }
+    }
+}
+
+async fn see_to(operator: &ErrorOperator, reports: &ErrantReports, report: Report) {
+    let Report { record, error, done, told } = report;
+    let class = "org.apache.kafka.connect.sink.SinkTask";
+    let result = operator.execute_failed(Stage::TaskPut, class, &Errant(&record), error).await;
+    if let Err(error) = &result {
+        reports.lock().failed.get_or_insert_with(|| error.duplicate());
+    }
+    // Either receiver may be gone: the task need not wait, and lost partitions are abandoned.
+    _ = told.send(result.as_ref().copied().map_err(Error::duplicate));
+    _ = done.send(result);
 }
 
 impl ErrantRecordHost for ErrantHost {
     fn report(&self, record: SinkRecord, error: Error) -> BoxFuture<'static, Result<()>> {
         let partition = TopicPartition::new(Arc::clone(&record.original.topic), record.original.partition);
-        let (operator, reports) = (Arc::clone(&self.operator), self.reports.clone());
         let (done, settled) = oneshot::channel();
         let (told, answer) = oneshot::channel();
-        reports.lock().running.entry(partition).or_default().push(settled);
-        self.spawner.spawn(Kind::Data, &self.log, async move {
-            let class = "org.apache.kafka.connect.sink.SinkTask";
-            let result = operator.execute_failed(Stage::TaskPut, class, &Errant(&record), error).await;
-            let shared = result.as_ref().copied().map_err(Error::duplicate);
-            if let Err(error) = result {
-                reports.lock().failed.get_or_insert(error);
-            }
-            // Either receiver may be gone: the task need not wait, and lost partitions are abandoned.
-            _ = told.send(shared.as_ref().copied().map_err(Error::duplicate));
-            _ = done.send(shared);
-        });
+        self.reports.lock().running.entry(partition).or_default().push(settled);
+        // Nobody takes it once the runtime is shut down; then the answer says so.
+        _ = self.begun.send(Report { record, error, done, told });
         async move { answer.await.unwrap_or_else(|_| Err(Error::fatal("the worker is stopping"))) }.boxed()
     }
 }
