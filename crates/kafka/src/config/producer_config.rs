@@ -93,7 +93,8 @@ impl ProducerConfig {
             idempotence: idempotence(&values, acks, max_in_flight, retries)?,
             client,
             acks,
-            batch_size: values.size("batch.size"),
+            // A batch that does not fit into the memory would be waited for without end.
+            batch_size: values.size("batch.size").min(values.size("buffer.memory")),
             buffer_memory: values.size("buffer.memory"),
             compression,
             compression_level: level,
