@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Parser;
 use milena_testkit::kafka::RealKafka;
+use milena_testkit::reference::project_root;
 use milena_testkit::worker::Kind;
 
 use crate::arm::{Java, Measured};
@@ -32,9 +33,12 @@ struct Options {
     /// Leave the Java worker out.
     #[arg(long)]
     milena_only: bool,
-    /// Write the report here.
+    /// Write the report here instead of docs/benchmarks.md.
     #[arg(long)]
     write: Option<PathBuf>,
+    /// Print the report only: for runs that are no comparison.
+    #[arg(long)]
+    print_only: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -66,8 +70,9 @@ async fn main() -> Result<()> {
     let start = arm::start_up(&setup, java.as_ref()).await.context("measuring the start")?;
     let text = report::markdown(&options_text(&options), &results, &start);
     println!("\n{text}");
-    if let Some(path) = &options.write {
-        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    if !options.print_only {
+        let path = options.write.unwrap_or_else(|| project_root().join("docs/benchmarks.md"));
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
 }
