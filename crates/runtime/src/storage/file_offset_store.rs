@@ -37,7 +37,6 @@ impl FileOffsetStore {
                  restore the file, or move it away to begin without offsets",
                 path.display()
             ))
-            .with_source(error)
         })?;
         // Unbounded, as each sender waits for its answer: there are never more requests than tasks.
         let (writer, requests) = mpsc::unbounded_channel();
