@@ -13,6 +13,8 @@
 //! Nothing here depends on the runtime: a plug-in is compiled against this crate alone. The `erased` traits are what the runtime
 //! holds; authors implement the typed ones and never see a box.
 
+#![deny(missing_docs)]
+
 pub mod config;
 pub mod connector;
 pub mod converter;
