@@ -93,6 +93,10 @@ impl Ledger {
     }
 
     fn enter(&mut self, line: &[u8]) {
+        if is_cut_short(line) {
+            self.torn += 1;
+            return;
+        }
         let whole = if line.len() > LENGTH {
             self.torn += 1;
             &line[line.len() - LENGTH..]
@@ -115,6 +119,18 @@ impl Ledger {
             }
             _ => self.wrong += 1,
         }
+    }
+}
+
+/// True for the beginning of a line that a kill cut off: the sink goes on behind it on a line of its own.
+fn is_cut_short(line: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(line) else { return false };
+    match text.get(..9) {
+        _ if line.len() >= LENGTH => false,
+        None => text.bytes().all(|byte| byte.is_ascii_digit()),
+        Some(digits) => digits.parse::<u32>().is_ok_and(|number| {
+            format!("{number:09} {:<width$}", fill(number), width = LENGTH - 10).as_bytes().starts_with(line)
+        }),
     }
 }
 
@@ -146,5 +162,17 @@ mod tests {
         let mut ledger = Ledger::new(2);
         ledger.read(&torn).unwrap();
         assert_eq!((ledger.distinct, ledger.torn, ledger.wrong), (2, 1, 2));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_and_ended_later_is_torn_and_anything_else_is_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let (whole, torn) = (dir.path().join("whole"), dir.path().join("torn"));
+        numbered_lines(&whole, 0..1).unwrap();
+        let text = std::fs::read_to_string(&whole).unwrap();
+        std::fs::write(&torn, format!("{}\n{}\n{text}0000x\n", &text[..40], &text[..5])).unwrap();
+        let mut ledger = Ledger::new(1);
+        ledger.read(&torn).unwrap();
+        assert_eq!((ledger.distinct, ledger.torn, ledger.wrong), (1, 2, 1));
     }
 }
