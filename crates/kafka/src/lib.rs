@@ -6,6 +6,7 @@ pub mod consumer;
 mod error;
 mod error_code;
 mod group;
+mod group_metadata;
 mod net;
 mod offset_and_metadata;
 pub mod producer;
@@ -14,5 +15,6 @@ mod spawn;
 
 pub use error::{Error, Result};
 pub use error_code::ErrorCode;
+pub use group_metadata::GroupMetadata;
 pub use milena_api::record::TopicPartition;
 pub use offset_and_metadata::OffsetAndMetadata;
