@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use super::address::Address;
 use super::connect::{connect, connect_any};
 use super::connection::Connection;
-use super::metadata::{Metadata, TopicsWanted};
+use super::metadata::{Endpoint, Metadata, NewLeader, TopicsWanted};
+use super::versions::Versions;
 use crate::config::{ClientConfig, RecoveryStrategy};
 use crate::error::{Error, Result};
 
@@ -47,6 +48,8 @@ enum Place {
 #[derive(Default)]
 struct State {
     metadata: Arc<Metadata>,
+    /// Whatever broker knows the newest feature levels.
+    versions: Option<Arc<Versions>>,
     connections: HashMap<(Place, Lane), Arc<Connection>>,
     failures: HashMap<Place, Failures>,
 }
@@ -80,6 +83,23 @@ impl Cluster {
     /// What is known now.
     pub(crate) fn metadata(&self) -> Arc<Metadata> {
         Arc::clone(&self.state().metadata)
+    }
+
+    /// The level of a feature that the cluster has agreed on, by the broker that knows the newest; `None` if it is off or no broker
+    /// has been connected to yet.
+    pub(crate) fn finalized_feature(&self, name: &str) -> Option<i16> {
+        self.state().versions.as_ref()?.features().level(name)
+    }
+
+    /// Takes over leaders that a Fetch or Produce answer named (KIP-951). Tells whether any of them was news.
+    pub(crate) fn learn_leaders(&self, leaders: &[NewLeader<'_>], endpoints: &[Endpoint]) -> bool {
+        if leaders.is_empty() {
+            return false;
+        }
+        let mut state = self.state();
+        let Some(metadata) = state.metadata.with_leaders(leaders, endpoints) else { return false };
+        state.metadata = Arc::new(metadata);
+        true
     }
 
     /// Asks `target` and waits for the answer, `request.timeout.ms` and `extra` at most.
@@ -196,6 +216,10 @@ impl Cluster {
                     tracing::info!(client, broker = %connection.address(), "connected to the broker again");
                 }
                 let connection = Arc::new(connection);
+                let features = connection.versions().features();
+                if state.versions.as_ref().is_none_or(|known| features.is_newer_than(known.features())) {
+                    state.versions = Some(Arc::clone(connection.versions()));
+                }
                 state.connections.insert((place, lane), Arc::clone(&connection));
                 Ok(connection)
             }

@@ -1,11 +1,12 @@
 //! Opens connections: all addresses of a host, a deadline, and the broker's versions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
-use kafka_protocol::protocol::{Decodable, StrBytes};
+use kafka_protocol::protocol::{Decodable, Request, StrBytes};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::address::Address;
@@ -17,8 +18,8 @@ use crate::error_code::ErrorCode;
 
 /// A second server is asked if the first is not there by then.
 const STAGGER: Duration = Duration::from_millis(200);
-/// Versions from 4 on tell more about features, which nothing here needs.
-const API_VERSIONS: i16 = 3;
+/// From version 4 on, features that start at level 0 are told too.
+const API_VERSIONS: i16 = 4;
 
 /// Connects to one broker and learns its versions, within `socket.connection.setup.timeout.ms`.
 pub(super) async fn connect(config: &ClientConfig, address: &Address) -> Result<Connection> {
@@ -83,17 +84,17 @@ async fn open_socket(config: &ClientConfig, target: std::net::SocketAddr) -> std
     Ok(stream)
 }
 
-async fn versions(connection: &Connection, timeout: Duration) -> Result<Versions> {
-    let response = match ask_versions(connection, API_VERSIONS, timeout).await? {
-        response if response.error_code == ErrorCode::UNSUPPORTED_VERSION.code() => {
-            // Old brokers answer what they do not know in version 0, and understand that.
-            ask_versions(connection, 0, timeout).await?
-        }
-        response => response,
-    };
+async fn versions(connection: &Connection, timeout: Duration) -> Result<Arc<Versions>> {
+    let mut response = ask_versions(connection, API_VERSIONS, timeout).await?;
+    if response.error_code == ErrorCode::UNSUPPORTED_VERSION.code() {
+        // Old brokers answer what they do not know in version 0. Those from 2.4 on name the version they would understand.
+        let own = response.api_keys.iter().find(|api| api.api_key == ApiVersionsRequest::KEY);
+        let version = own.map_or(0, |api| api.max_version.clamp(0, API_VERSIONS - 1));
+        response = ask_versions(connection, version, timeout).await?;
+    }
     match ErrorCode::from_wire(response.error_code) {
-        Some(code) => Err(Error::broker(connection.doing(18), code, None)),
-        None => Ok(Versions::new(&response)),
+        Some(code) => Err(Error::broker(connection.doing(ApiVersionsRequest::KEY), code, None)),
+        None => Ok(Versions::of(&response)),
     }
 }
 
@@ -108,9 +109,9 @@ async fn ask_versions(connection: &Connection, version: i16, timeout: Duration) 
     let frame = encode_request(&request, version, correlation_id, connection.client_id(), 0)?;
     let reply = connection.send(vec![frame.freeze()], correlation_id);
     let Ok(answer) = tokio::time::timeout(timeout, reply).await else {
-        return Err(Error::timeout(connection.doing(18), "no answer"));
+        return Err(Error::timeout(connection.doing(ApiVersionsRequest::KEY), "no answer"));
     };
-    let answer = answer.map_err(|_| connection.broken(connection.doing(18)))?;
+    let answer = answer.map_err(|_| connection.broken(connection.doing(ApiVersionsRequest::KEY)))?;
     // Correlation id, then the error code, whatever the version.
     let refused = answer.get(4..6) == Some(&ErrorCode::UNSUPPORTED_VERSION.code().to_be_bytes());
     if refused && version > 0 {
@@ -119,5 +120,5 @@ async fn ask_versions(connection: &Connection, version: i16, timeout: Duration) 
             .or_else(|_| Ok(ApiVersionsResponse::default().with_error_code(ErrorCode::UNSUPPORTED_VERSION.code())));
     }
     decode_response::<ApiVersionsRequest>(answer, version, correlation_id)
-        .map_err(|reason| Error::protocol(connection.doing(18), reason))
+        .map_err(|reason| Error::protocol(connection.doing(ApiVersionsRequest::KEY), reason))
 }

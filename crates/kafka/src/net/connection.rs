@@ -55,7 +55,7 @@ pub(crate) struct Connection {
     next_correlation_id: AtomicI32,
     outgoing: mpsc::UnboundedSender<Outgoing>,
     shared: Arc<Shared>,
-    versions: Versions,
+    versions: Arc<Versions>,
 }
 
 impl Drop for Connection {
@@ -77,13 +77,22 @@ impl Connection {
             next_correlation_id: AtomicI32::new(0),
             outgoing,
             shared,
-            versions: Versions::default(),
+            versions: Arc::default(),
         }
     }
 
-    pub(super) fn with_versions(mut self, versions: Versions) -> Self {
+    pub(super) fn with_versions(mut self, versions: Arc<Versions>) -> Self {
         self.versions = versions;
         self
+    }
+
+    /// The level of a feature that the cluster has agreed on, as this broker knew when the connection was made; `None` if it is off.
+    pub(crate) fn finalized_feature(&self, name: &str) -> Option<i16> {
+        self.versions.features().level(name)
+    }
+
+    pub(super) fn versions(&self) -> &Arc<Versions> {
+        &self.versions
     }
 
     pub(crate) fn address(&self) -> &Address {

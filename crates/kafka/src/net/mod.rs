@@ -10,4 +10,4 @@ mod versions;
 pub(crate) use address::Address;
 pub(crate) use cluster::{Cluster, Lane, Target};
 pub(crate) use connection::{Connection, decode_response, encode_request};
-pub(crate) use metadata::{Metadata, TopicsWanted};
+pub(crate) use metadata::{Endpoint, Metadata, NewLeader, TopicsWanted};
