@@ -68,6 +68,26 @@ impl Fetching {
         self.changed = true;
     }
 
+    /// Reads these too; partitions that are read already are left alone.
+    #[allow(dead_code, reason = "used by incremental assignments")]
+    pub(super) fn add(&mut self, partitions: Vec<(TopicPartition, StartOffset)>) {
+        self.jumps += 1;
+        for (at, start) in partitions {
+            let new = Partition::new(&at, start, self.jumps);
+            self.partitions.entry(at).or_insert(new);
+        }
+        self.changed = true;
+    }
+
+    /// Reads these no more; the others are not disturbed, and what was fetched for them is kept.
+    #[allow(dead_code, reason = "used by incremental assignments")]
+    pub(super) fn remove(&mut self, partitions: &[TopicPartition]) {
+        for at in partitions {
+            self.partitions.remove(at);
+        }
+        self.changed = true;
+    }
+
     pub(super) fn position(&self, at: &TopicPartition) -> Option<i64> {
         self.partitions.get(at)?.position
     }
