@@ -5,6 +5,7 @@
 mod batch;
 mod client;
 mod commit;
+mod committed;
 mod fetch;
 mod fetching;
 mod partition;

@@ -4,22 +4,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use kafka_protocol::messages::offset_fetch_request::{
-    OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
-};
-use kafka_protocol::messages::{ListOffsetsRequest, OffsetFetchRequest, TopicName};
+use kafka_protocol::messages::{ListOffsetsRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 use milena_api::record::TopicPartition;
 
+use super::committed::fetch_committed;
 use super::subscription::StartOffset;
 use crate::config::{ConsumerConfig, IsolationLevel, OffsetReset};
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
 use crate::group::Coordinator;
-use crate::net::{Cluster, Lane, Target, TopicsWanted};
+use crate::net::{Cluster, Target, TopicsWanted};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -70,7 +68,7 @@ impl Finder {
             wanted.iter().filter(|wanted| wanted.start == StartOffset::Committed && wanted.out_of_range.is_none());
         let of_group: Vec<TopicPartition> = of_group.map(|wanted| wanted.at.clone()).collect();
         let committed = match &self.coordinator {
-            Some(coordinator) if !of_group.is_empty() => self.fetch_committed(coordinator, &of_group).await?,
+            Some(coordinator) if !of_group.is_empty() => fetch_committed(coordinator, &self.config, &of_group).await?,
             _ => BTreeMap::new(),
         };
         let mut left = Vec::new();
@@ -84,8 +82,8 @@ impl Finder {
                 StartOffset::Latest => LATEST,
                 StartOffset::Timestamp(at) => at.max(0),
                 StartOffset::Committed => match committed.get(&wanted.at) {
-                    Some(offset) => {
-                        positions.push((wanted.at, wanted.jump, *offset));
+                    Some(committed) => {
+                        positions.push((wanted.at, wanted.jump, committed.offset));
                         continue;
                     }
                     None => self.reset(&wanted)?,
@@ -118,79 +116,6 @@ impl Finder {
                 return Err(Error::NoOffset { doing, reason, out_of_range: wanted.out_of_range.is_some() });
             }
         })
-    }
-
-    async fn fetch_committed(
-        &self,
-        coordinator: &Coordinator,
-        partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, i64>> {
-        let mut failures = 0;
-        loop {
-            match self.fetch_committed_once(coordinator, partitions).await {
-                Err(error) if error.is_retriable() => {
-                    failures += 1;
-                    tokio::time::sleep(self.config.client.retry_backoff.after(failures)).await;
-                }
-                done => return done,
-            }
-        }
-    }
-
-    async fn fetch_committed_once(
-        &self,
-        coordinator: &Coordinator,
-        partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, i64>> {
-        let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
-        for at in partitions {
-            topics.entry(&at.topic).or_default().push(at.partition);
-        }
-        let stable = self.config.isolation == IsolationLevel::ReadCommitted;
-        let build = |version: i16| {
-            let topics = topics.into_iter().map(|(topic, partitions)| (topic_name(topic), partitions));
-            let request = OffsetFetchRequest::default();
-            let request = if version >= 8 {
-                let topics = topics.map(|(name, indexes)| {
-                    OffsetFetchRequestTopics::default().with_name(name).with_partition_indexes(indexes)
-                });
-                let group = OffsetFetchRequestGroup::default().with_group_id(coordinator.group_id());
-                request.with_groups(vec![group.with_topics(Some(topics.collect()))])
-            } else {
-                let topics = topics.map(|(name, indexes)| {
-                    OffsetFetchRequestTopic::default().with_name(name).with_partition_indexes(indexes)
-                });
-                request.with_group_id(coordinator.group_id()).with_topics(Some(topics.collect()))
-            };
-            if version >= 7 { request.with_require_stable(stable) } else { request }
-        };
-        let response = coordinator.ask(Lane::Offsets, Duration::ZERO, build).await?;
-        let doing = "cannot fetch committed offsets";
-        let code = response.groups.first().map_or(response.error_code, |group| group.error_code);
-        if let Some(code) = ErrorCode::from_wire(code) {
-            return Err(coordinator.refused(doing, code));
-        }
-        let mut committed = BTreeMap::new();
-        let mut take = |topic: &str, partition, offset, code| match ErrorCode::from_wire(code) {
-            Some(code) => Err(coordinator.refused(doing, code)),
-            None => {
-                if offset >= 0 {
-                    committed.insert(TopicPartition::new(topic, partition), offset);
-                }
-                Ok(())
-            }
-        };
-        for topic in &response.topics {
-            for of in &topic.partitions {
-                take(&topic.name.0, of.partition_index, of.committed_offset, of.error_code)?;
-            }
-        }
-        for topic in response.groups.iter().flat_map(|group| &group.topics) {
-            for of in &topic.partitions {
-                take(&topic.name.0, of.partition_index, of.committed_offset, of.error_code)?;
-            }
-        }
-        Ok(committed)
     }
 
     /// Asks the leaders; what could not be answered stays in `left`.
