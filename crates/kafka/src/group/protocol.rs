@@ -17,6 +17,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use milena_api::record::TopicPartition;
 
 use crate::error::{Error, Result};
+use crate::net::{check_assignment, check_subscription};
 
 /// What Java's eager assignors write too; all readers understand it.
 const SUBSCRIPTION: i16 = 1;
@@ -40,6 +41,8 @@ pub(super) fn write_subscription(topics: &[Arc<str>], owned: &[TopicPartition]) 
 /// The topics a member wants.
 pub(super) fn read_subscription(mut bytes: Bytes) -> Result<Vec<Arc<str>>> {
     let version = read_version(&mut bytes, "subscription")?.min(3);
+    check_subscription(version, &bytes)
+        .map_err(|error| Error::protocol("cannot read a member's subscription", error))?;
     let message = ConsumerProtocolSubscription::decode(&mut bytes, version)
         .map_err(|error| Error::protocol("cannot read a member's subscription", error))?;
     Ok(message.topics.iter().map(|topic| Arc::from(topic.as_str())).collect())
@@ -60,6 +63,7 @@ pub(super) fn read_assignment(mut bytes: Bytes) -> Result<Vec<TopicPartition>> {
         return Ok(Vec::new());
     }
     let version = read_version(&mut bytes, "assignment")?.min(3);
+    check_assignment(version, &bytes).map_err(|error| Error::protocol("cannot read the assignment", error))?;
     let message = ConsumerProtocolAssignment::decode(&mut bytes, version)
         .map_err(|error| Error::protocol("cannot read the assignment", error))?;
     let mut partitions = Vec::new();

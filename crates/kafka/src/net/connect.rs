@@ -11,6 +11,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::address::Address;
 use super::connection::{Connection, decode_response, encode_request};
+use super::untrusted::check_answer;
 use super::versions::Versions;
 use crate::config::ClientConfig;
 use crate::error::{Error, Result};
@@ -116,8 +117,11 @@ async fn ask_versions(connection: &Connection, version: i16, timeout: Duration) 
     let refused = answer.get(4..6) == Some(&ErrorCode::UNSUPPORTED_VERSION.code().to_be_bytes());
     if refused && version > 0 {
         let mut body = answer.slice(4..);
-        return ApiVersionsResponse::decode(&mut body, 0)
-            .or_else(|_| Ok(ApiVersionsResponse::default().with_error_code(ErrorCode::UNSUPPORTED_VERSION.code())));
+        let first = check_answer(ApiVersionsRequest::KEY, 0, 0, &answer);
+        let read = first.and_then(|()| ApiVersionsResponse::decode(&mut body, 0).map_err(|error| error.to_string()));
+        return Ok(read.unwrap_or_else(|_| {
+            ApiVersionsResponse::default().with_error_code(ErrorCode::UNSUPPORTED_VERSION.code())
+        }));
     }
     decode_response::<ApiVersionsRequest>(answer, version, correlation_id)
         .map_err(|reason| Error::protocol(connection.doing(ApiVersionsRequest::KEY), reason))

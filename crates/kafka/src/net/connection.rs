@@ -17,6 +17,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::address::Address;
+use super::untrusted::check_answer;
 use super::versions::Versions;
 use crate::error::{Error, Result};
 use crate::spawn::spawn;
@@ -204,7 +205,10 @@ pub(crate) fn decode_response<R: Request>(
     version: i16,
     correlation_id: i32,
 ) -> Result<R::Response, String> {
-    let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version))
+    let header_version = R::Response::header_version(version);
+    check_answer(R::KEY, version, header_version, &answer)
+        .map_err(|error| format!("cannot read the answer: {error}"))?;
+    let header = ResponseHeader::decode(&mut answer, header_version)
         .map_err(|error| format!("cannot read the answer's header: {error}"))?;
     if header.correlation_id != correlation_id {
         return Err(format!("the answer has correlation id {} instead of {correlation_id}", header.correlation_id));

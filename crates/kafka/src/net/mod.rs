@@ -1,13 +1,17 @@
 //! Connections to brokers, and what is known about the cluster behind them.
 
 mod address;
+#[rustfmt::skip]
+mod answer_shapes;
 mod cluster;
 mod connect;
 mod connection;
 mod metadata;
+mod untrusted;
 mod versions;
 
 pub(crate) use address::Address;
 pub(crate) use cluster::{Cluster, Lane, Target};
 pub(crate) use connection::{Connection, decode_response, encode_request};
 pub(crate) use metadata::{Endpoint, Metadata, NewLeader, TopicsWanted};
+pub(crate) use untrusted::{check_assignment, check_subscription};
