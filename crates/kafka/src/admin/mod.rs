@@ -26,6 +26,7 @@ use crate::TopicPartition;
 use crate::config::AdminConfig;
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
+use crate::metrics::{Metric, Readings};
 use crate::net::{Cluster, Target, TopicsWanted};
 
 /// An admin client. Cheap to clone; connects when first used.
@@ -52,6 +53,11 @@ impl Admin {
     pub fn new(config: AdminConfig) -> Result<Self> {
         let cluster = Cluster::new(config.client.clone());
         Ok(Admin { cluster, config: Arc::new(config) })
+    }
+
+    /// What this client measures, as it is now, under the names of Java's `Admin.metrics()`.
+    pub fn metrics(&self) -> Vec<Metric> {
+        self.cluster.metrics().snapshot(&self.config.client.client_id, Readings::default())
     }
 
     fn timeout_ms(&self) -> i32 {

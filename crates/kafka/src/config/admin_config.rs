@@ -9,6 +9,7 @@ use super::client_config::ClientConfig;
 use super::values::Values;
 use super::{Properties, keys};
 use crate::error::Result;
+use crate::metrics::ClientKind;
 
 /// Checked configuration of an admin client.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ impl AdminConfig {
             );
         }
         Ok(Self {
-            client: ClientConfig::from_values(&values)?,
+            client: ClientConfig::from_values(ClientKind::Admin, &values)?,
             api_timeout: values.millis("default.api.timeout.ms"),
             retries: u32::try_from(values.int("retries")).unwrap_or(0),
         })

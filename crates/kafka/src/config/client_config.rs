@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::values::Values;
 use crate::error::Result;
+use crate::metrics::{ClientKind, Windows};
 use crate::net::Address;
 
 /// What to do when no known broker can be reached.
@@ -18,6 +19,8 @@ pub(crate) enum RecoveryStrategy {
 /// Properties that every client has.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientConfig {
+    pub kind: ClientKind,
+    pub windows: Windows,
     pub bootstrap: Vec<Address>,
     pub client_id: String,
     pub request_timeout: Duration,
@@ -47,7 +50,7 @@ impl Backoff {
 }
 
 impl ClientConfig {
-    pub(super) fn from_values(values: &Values<'_>) -> Result<Self> {
+    pub(super) fn from_values(kind: ClientKind, values: &Values<'_>) -> Result<Self> {
         let protocol = values.text("security.protocol").unwrap_or("PLAINTEXT");
         if !protocol.eq_ignore_ascii_case("PLAINTEXT") {
             return values.refuse(
@@ -74,7 +77,13 @@ impl ClientConfig {
             Some(name) if name.eq_ignore_ascii_case("none") => RecoveryStrategy::None,
             _ => RecoveryStrategy::Rebootstrap,
         };
+        let windows = Windows {
+            length_ms: u64::try_from(values.long("metrics.sample.window.ms")).unwrap_or(0),
+            count: u32::try_from(values.int("metrics.num.samples")).unwrap_or(1),
+        };
         Ok(Self {
+            kind,
+            windows,
             bootstrap,
             client_id: values.text("client.id").unwrap_or("").to_owned(),
             request_timeout: values.millis("request.timeout.ms"),

@@ -9,6 +9,7 @@ use super::consumer_keys::CONSUMER_KEYS;
 use super::values::Values;
 use super::{Properties, keys};
 use crate::error::Result;
+use crate::metrics::ClientKind;
 
 /// Where to start without a committed offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +98,7 @@ impl ConsumerConfig {
             _ => IsolationLevel::ReadUncommitted,
         };
         Ok(Self {
-            client: ClientConfig::from_values(&values)?,
+            client: ClientConfig::from_values(ClientKind::Consumer, &values)?,
             auto_commit: (group_id.is_some() && values.flag("enable.auto.commit"))
                 .then(|| values.millis("auto.commit.interval.ms")),
             group_id,

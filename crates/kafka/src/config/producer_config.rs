@@ -9,6 +9,7 @@ use super::producer_keys::PRODUCER_KEYS;
 use super::values::Values;
 use super::{Properties, keys};
 use crate::error::Result;
+use crate::metrics::ClientKind;
 use crate::records::{Compression, Level};
 
 /// Who must have a batch before it counts as written.
@@ -64,7 +65,7 @@ impl ProducerConfig {
         if values.is_given("transactional.id") {
             return values.refuse("transactional.id", "transactions are not supported yet; remove the property");
         }
-        let client = ClientConfig::from_values(&values)?;
+        let client = ClientConfig::from_values(ClientKind::Producer, &values)?;
         let acks = match values.text("acks") {
             Some("0") => Acks::None,
             Some("1") => Acks::Leader,

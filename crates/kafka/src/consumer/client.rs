@@ -19,6 +19,7 @@ use super::wakeup::Wakeup;
 use crate::config::ConsumerConfig;
 use crate::error::{Error, Result};
 use crate::group::{Command, Coordinator, Event, Membership};
+use crate::metrics::{Metric, Readings};
 use crate::net::{Cluster, Metadata, TopicsWanted};
 use crate::offset_and_metadata::OffsetAndMetadata;
 
@@ -437,6 +438,11 @@ impl Consumer {
             return None;
         }
         self.commit(positions, within).ok()
+    }
+
+    /// What this client measures, as it is now, under the names of Java's `Consumer.metrics()`.
+    pub fn metrics(&self) -> Vec<Metric> {
+        self.cluster.metrics().snapshot(&self.config.client.client_id, Readings::default())
     }
 
     /// Waits for commits, leaves the group and closes all connections, within `timeout`.

@@ -19,6 +19,7 @@ use super::metadata::{Endpoint, Metadata, NewLeader, TopicsWanted};
 use super::versions::Versions;
 use crate::config::{ClientConfig, RecoveryStrategy};
 use crate::error::{Error, Result};
+use crate::metrics::ClientMetrics;
 
 /// What a connection is for. A broker answers one request per connection at a time, so what may wait there has its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,16 +65,23 @@ struct Failures {
 /// One client's side of the cluster.
 pub(crate) struct Cluster {
     config: ClientConfig,
+    metrics: Arc<ClientMetrics>,
     state: Mutex<State>,
 }
 
 impl Cluster {
     pub(crate) fn new(config: ClientConfig) -> Arc<Self> {
-        Arc::new(Self { config, state: Mutex::default() })
+        let metrics = Arc::new(ClientMetrics::new(config.kind, config.windows));
+        Arc::new(Self { config, metrics, state: Mutex::default() })
     }
 
     pub(crate) fn config(&self) -> &ClientConfig {
         &self.config
+    }
+
+    /// What this client measures of itself.
+    pub(crate) fn metrics(&self) -> &Arc<ClientMetrics> {
+        &self.metrics
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -263,6 +271,7 @@ impl Cluster {
             ));
         }
         state.metadata = Arc::clone(&metadata);
+        self.metrics.metadata_refreshed(Instant::now());
         // Keep the connection under the broker's id if it is one of the known addresses, so that no second one is opened.
         if let Some(bootstrap) = state.connections.remove(&(Place::Bootstrap, Lane::Control))
             && let Some((node, _)) = metadata.brokers.iter().find(|(_, broker)| broker.address == *bootstrap.address())

@@ -15,6 +15,7 @@ use super::sender::Sender;
 use crate::config::ProducerConfig;
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
+use crate::metrics::{Buffer, Metric, Readings};
 use crate::net::{Cluster, TopicsWanted};
 use crate::spawn::Owned;
 
@@ -214,6 +215,16 @@ impl Producer {
             let offset = (ack.base_offset >= 0).then_some(ack.base_offset);
             Ok(RecordMetadata { partition, offset, timestamp: ack.log_append_time.unwrap_or(sent_at) })
         }))
+    }
+
+    /// What this client measures, as it is now, under the names of Java's `Producer.metrics()`.
+    pub fn metrics(&self) -> Vec<Metric> {
+        let buffer = {
+            let accumulator = self.shared.lock();
+            let (total, available) = (self.shared.config.buffer_memory, accumulator.available);
+            Buffer { total, available, waiting: accumulator.memory_waiters }
+        };
+        self.shared.cluster.metrics().snapshot(&self.shared.config.client.client_id, Readings { buffer })
     }
 
     /// Like [`close`](Producer::close), for an owner that keeps the handle.
