@@ -4,10 +4,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, kill_process};
 use tempfile::TempDir;
 
-use crate::{port, reference};
+use crate::{port, reaper, reference};
+
+pub use rustix::process::Signal;
 
 /// Names a broker that tests may share instead of starting their own: `host:port[,host:port…]`.
 pub const SHARED_BOOTSTRAP: &str = "MILENA_TEST_BOOTSTRAP";
@@ -18,6 +20,7 @@ pub const SHARED_BOOTSTRAP: &str = "MILENA_TEST_BOOTSTRAP";
 #[derive(Debug)]
 pub struct RealKafka {
     port: u16,
+    nodes: u16,
     dir: TempDir,
     settings: Vec<String>,
     bootstrap: String,
@@ -29,13 +32,22 @@ impl RealKafka {
     /// # Errors
     /// When Java or Maven are missing or the broker does not start; the text holds the end of its log.
     pub fn start(settings: &[&str]) -> Result<Self> {
+        Self::start_nodes(1, settings)
+    }
+
+    /// Starts a cluster of `nodes` brokers; with three and more, internal topics have three replicas.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_nodes(nodes: u16, settings: &[&str]) -> Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("milena-kafka-")
             .tempdir()
             .context("cannot make a folder for the broker")?;
-        let port = port::free_with(&[0, 10_000])?;
+        let offsets: Vec<u16> = (0..nodes).flat_map(|node| [node, 10_000 + node]).collect();
+        let port = port::free_with(&offsets)?;
         let settings = settings.iter().map(|line| (*line).to_owned()).collect();
-        let mut broker = Self { port, dir, settings, bootstrap: String::new() };
+        let mut broker = Self { port, nodes, dir, settings, bootstrap: String::new() };
         broker.restart()?;
         Ok(broker)
     }
@@ -46,13 +58,13 @@ impl RealKafka {
         &self.bootstrap
     }
 
-    /// Starts the broker again after [`stop`](Self::stop) or [`kill`](Self::kill), with its data and on the same port.
+    /// Starts again whatever is down after [`stop`](Self::stop) or [`kill`](Self::kill), with its data and on the same ports.
     ///
     /// # Errors
     /// As [`start`](Self::start).
     pub fn restart(&mut self) -> Result<()> {
         let mut command = self.command("up");
-        command.arg("--port").arg(self.port.to_string());
+        command.arg("--port").arg(self.port.to_string()).arg("--nodes").arg(self.nodes.to_string());
         for line in &self.settings {
             command.arg("--set").arg(line);
         }
@@ -71,37 +83,64 @@ impl RealKafka {
         run(&mut self.command("down")).map(drop)
     }
 
-    /// Kills the broker without warning (SIGKILL).
+    /// Kills the broker, or the first of them, without warning (SIGKILL).
     ///
     /// # Errors
     /// When it does not run.
     pub fn kill(&self) -> Result<()> {
-        self.signal(Signal::KILL)
+        self.signal(1, Signal::KILL)
     }
 
-    /// Freezes the broker (SIGSTOP): connections stay open and nothing answers.
+    /// Freezes the broker, or the first of them (SIGSTOP): connections stay open and nothing answers.
     ///
     /// # Errors
     /// When it does not run.
     pub fn pause(&self) -> Result<()> {
-        self.signal(Signal::STOP)
+        self.signal(1, Signal::STOP)
     }
 
-    /// Lets a frozen broker go on (SIGCONT).
+    /// Lets a frozen broker, or the first of them, go on (SIGCONT).
     ///
     /// # Errors
     /// When it does not run.
     pub fn resume(&self) -> Result<()> {
-        self.signal(Signal::CONT)
+        self.signal(1, Signal::CONT)
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
-        let file = self.dir.path().join("pid");
+    /// How many brokers there are; their node ids count from 1.
+    #[must_use]
+    pub fn nodes(&self) -> u16 {
+        self.nodes
+    }
+
+    /// Sends a signal to one node (from 1): SIGKILL, SIGSTOP or SIGCONT.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn signal(&self, node: u16, signal: Signal) -> Result<()> {
+        let home = if node == 1 { self.dir.path().to_owned() } else { self.dir.path().join(format!("node{node}")) };
+        let file = home.join("pid");
         let text = std::fs::read_to_string(&file)
             .with_context(|| format!("no broker process: cannot read {}", file.display()))?;
         let pid =
             text.trim().parse().ok().and_then(Pid::from_raw).with_context(|| format!("not a process id: {text}"))?;
-        kill_process(pid, signal).with_context(|| format!("cannot send {signal:?} to broker process {text}"))
+        kill_process(pid, signal).with_context(|| format!("cannot send {signal:?} to broker process {text}"))?;
+        if signal == Signal::KILL {
+            // Gone only when it no longer exists: a restart must not take it for alive.
+            while rustix::process::test_kill_process(pid).is_ok() && !is_zombie(pid) {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Has the broker wiped when this process has ended, however it ends: for brokers in statics, which are never dropped.
+    ///
+    /// # Errors
+    /// When the guarding process cannot be started.
+    pub fn wipe_at_exit(&self) -> Result<()> {
+        reaper::after_this_process(&self.command("wipe"))
     }
 
     fn command(&self, verb: &str) -> Command {
@@ -109,6 +148,12 @@ impl RealKafka {
         command.arg(verb).arg("--dir").arg(self.dir.path());
         command
     }
+}
+
+/// A process that has ended and that nobody has asked about yet.
+fn is_zombie(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z'))
 }
 
 impl Drop for RealKafka {
@@ -150,7 +195,7 @@ impl Broker {
     }
 }
 
-fn run(command: &mut Command) -> Result<String> {
+pub(crate) fn run(command: &mut Command) -> Result<String> {
     let shown = format!("{command:?}");
     // The broker inherits stderr: a pipe there would stay open, and be waited for, as long as the broker runs.
     let errors = tempfile::NamedTempFile::new().context("cannot make a file for the script's messages")?;

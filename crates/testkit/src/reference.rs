@@ -19,6 +19,12 @@ pub fn script() -> PathBuf {
     std::env::var_os("MILENA_REFERENCE").map_or_else(|| project_root().join("reference/kafka"), PathBuf::from)
 }
 
+/// A script of `reference/servers`, which start other servers.
+#[must_use]
+pub fn server_script(name: &str) -> PathBuf {
+    project_root().join("reference/servers").join(name)
+}
+
 /// Whether Java is there to run the reference; Maven is needed as well unless the jars have been fetched before.
 #[must_use]
 pub fn java_is_installed() -> bool {

@@ -1,0 +1,9 @@
+//! What the rules share: brokers of every kind, clients of them, topics of their own, records in and out.
+
+mod clients;
+mod harness;
+mod rule;
+
+pub use clients::*;
+pub use harness::Harness;
+pub(crate) use rule::rule;
