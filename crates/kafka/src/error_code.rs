@@ -57,7 +57,45 @@ impl ErrorCode {
                 | Self::UNKNOWN_LEADER_EPOCH
                 | Self::UNKNOWN_TOPIC_ID
                 | Self::INCONSISTENT_TOPIC_ID
+                | Self::PREFERRED_LEADER_NOT_AVAILABLE
+                | Self::ELIGIBLE_LEADERS_NOT_AVAILABLE
+                | Self::ELECTION_NOT_NEEDED
         )
+    }
+
+    /// Whether the transaction must be aborted, after which the next may succeed.
+    pub fn needs_abort(self) -> bool {
+        self == Self::TRANSACTION_ABORTABLE
+    }
+
+    /// Whether whoever got it is no longer who the broker takes it for, and must begin anew: a member that was replaced, a producer that was fenced.
+    pub fn needs_fresh_start(self) -> bool {
+        matches!(
+            self,
+            Self::ILLEGAL_GENERATION
+                | Self::UNKNOWN_MEMBER_ID
+                | Self::INVALID_PRODUCER_EPOCH
+                | Self::INVALID_PRODUCER_ID_MAPPING
+                | Self::FENCED_INSTANCE_ID
+                | Self::PRODUCER_FENCED
+        )
+    }
+
+    /// Whether an ACL is in the way.
+    pub fn is_authorization(self) -> bool {
+        matches!(
+            self,
+            Self::TOPIC_AUTHORIZATION_FAILED
+                | Self::GROUP_AUTHORIZATION_FAILED
+                | Self::CLUSTER_AUTHORIZATION_FAILED
+                | Self::TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+                | Self::DELEGATION_TOKEN_AUTHORIZATION_FAILED
+        )
+    }
+
+    /// Whether the broker does not believe who this client is.
+    pub fn is_authentication(self) -> bool {
+        matches!(self, Self::SASL_AUTHENTICATION_FAILED | Self::UNSUPPORTED_SASL_MECHANISM | Self::ILLEGAL_SASL_STATE)
     }
 
     /// Whether another broker is the group's coordinator by now.
@@ -234,11 +272,39 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_code_of_kafka_is_known_with_its_class_and_what_helps() {
+        let golden = include_str!("../tests/data/errors.tsv");
+        let mut codes = 0;
+        for line in golden.lines().filter(|line| !line.starts_with('#')) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let code = ErrorCode::from_wire(fields[0].parse().unwrap()).unwrap();
+            let flags = [
+                code.is_retriable(),
+                // Kafka's own clients look again after this one, though its class does not say so.
+                code.is_stale_metadata() && code != ErrorCode::UNKNOWN_LEADER_EPOCH,
+                code.needs_abort(),
+                code.needs_fresh_start(),
+                code.is_authorization(),
+                code.is_authentication(),
+            ];
+            let ours = [code.name(), code.java_class()].map(str::to_owned).into_iter();
+            let ours: Vec<String> = ours.chain(flags.map(|flag| flag.to_string())).collect();
+            assert_eq!(ours, fields[1..], "{line}");
+            codes += 1;
+        }
+        assert_eq!(codes, ROWS.len());
+    }
+
+    #[test]
     fn codes_are_sorted_so_that_every_one_is_found() {
         assert!(ROWS.is_sorted_by_key(|row| row.0));
-        assert_eq!(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.name(), "UNKNOWN_TOPIC_OR_PARTITION");
-        assert!(ErrorCode::from_wire(3).is_some_and(ErrorCode::is_retriable));
-        assert_eq!(ErrorCode(-1).to_string(), "UNKNOWN_SERVER_ERROR");
-        assert_eq!(ErrorCode(9999).to_string(), "UNKNOWN_SERVER_ERROR (code 9999)");
+    }
+
+    #[test]
+    fn a_code_of_a_newer_kafka_is_shown_by_its_number() {
+        let code = ErrorCode::from_wire(31_000).unwrap();
+        assert_eq!(code.to_string(), "UNKNOWN_SERVER_ERROR (code 31000)");
+        assert!(!code.is_retriable());
+        assert_eq!(ErrorCode::from_wire(0), None);
     }
 }

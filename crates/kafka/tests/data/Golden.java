@@ -21,13 +21,14 @@ public final class Golden {
     }
 
     private static void errors() {
-        System.out.println("# code\tname\texception\tretriable\trefresh metadata\tabort\tnew attempt needs a fresh start\tbroker's default text");
+        System.out.println("# code\tname\texception\tretriable\trefresh metadata\tabort\tfresh start\tauthorization\tauthentication");
         for (Errors error : Errors.values()) {
             if (error == Errors.NONE) continue;
             ApiException e = error.exception();
             System.out.println(error.code() + "\t" + error.name() + "\t" + e.getClass().getName() + "\t" + (e instanceof RetriableException)
                 + "\t" + (e instanceof InvalidMetadataException) + "\t" + (e instanceof TransactionAbortableException)
-                + "\t" + (e instanceof ApplicationRecoverableException) + "\t" + error.message().replace("\t", " ").replace("\n", " "));
+                + "\t" + (e instanceof ApplicationRecoverableException) + "\t" + (e instanceof AuthorizationException)
+                + "\t" + (e instanceof AuthenticationException));
         }
     }
 
