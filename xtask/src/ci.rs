@@ -83,6 +83,11 @@ fn suites(extent: Extent) -> Result<Tally> {
         tally::run(command)
     };
     total.add(run(&mut shell::cargo(&["test", "--workspace", "--exclude", "milena-e2e", "--no-fail-fast"]))?);
+    if extent == Extent::Full && broker.is_some() {
+        for command in &mut conformance() {
+            total.add(run(command)?);
+        }
+    }
     if MILENA_IS_A_WORKER {
         total.add(milena(extent, broker.is_some(), &run)?);
     } else {
@@ -96,6 +101,16 @@ fn suites(extent: Extent) -> Result<Tally> {
         total.add(run(rest::scenarios().args(["--worker", "java", "--broker", "dev"]))?);
     }
     Ok(total)
+}
+
+/// The rules of the Kafka client that only the full tier runs: the long ones, and those about faults twenty times in a row.
+fn conformance() -> [Command; 2] {
+    let rules = ["test", "--release", "--package", "milena-kafka", "--test", "conformance", "--"];
+    let mut long = shell::cargo(&rules);
+    long.args(["--ignored", "--test-threads", "1"]);
+    let mut faults = shell::cargo(&rules);
+    faults.arg("::fault::").env("MILENA_REPEAT", "20");
+    [long, faults]
 }
 
 /// Black-box tests of the program, one at a time because each wants the machine for itself; then the REST scenarios. Without a real broker, the

@@ -62,7 +62,7 @@ impl Harness {
     /// An embedded broker with options: nodes, security, folders.
     pub async fn dev_with(config: DevBrokerConfig) -> Self {
         let broker = DevBroker::start(config).await.unwrap();
-        Self { bootstrap: broker.bootstrap().to_string(), kind: Kind::Dev(broker) }
+        Self { bootstrap: broker.bootstrap(), kind: Kind::Dev(broker) }
     }
 
     /// The real broker that all tests share: it must not be disturbed, and topics and groups on it need names of their own.

@@ -11,7 +11,9 @@ macro_rules! rule {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $kind() {
-                    super::$name($crate::support::Harness::$kind().await).await;
+                    if $crate::support::can_start(stringify!($kind)) {
+                        super::$name($crate::support::Harness::$kind().await).await;
+                    }
                 }
             )+
         }
@@ -22,7 +24,7 @@ macro_rules! rule {
                 $(
                     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                     async fn $kind() {
-                        for _ in 0..$crate::support::repeats() {
+                        for _ in 0..$crate::support::repeats(stringify!($kind)) {
                             super::super::$name($crate::support::Harness::$kind().await).await;
                         }
                     }
@@ -37,7 +39,9 @@ macro_rules! rule {
                     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                     #[ignore = "long: cargo xtask full"]
                     async fn $kind() {
-                        super::super::$name($crate::support::Harness::$kind().await).await;
+                        if $crate::support::can_start(stringify!($kind)) {
+                            super::super::$name($crate::support::Harness::$kind().await).await;
+                        }
                     }
                 )+
             }
