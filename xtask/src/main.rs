@@ -5,6 +5,7 @@ mod broker;
 mod checks;
 mod ci;
 mod deps;
+mod fuzz;
 mod rest;
 mod shell;
 mod tally;
@@ -28,6 +29,11 @@ const COMMANDS: &[Command] = &[
         checks::docs().map(|()| ExitCode::SUCCESS)
     }),
     ("full", "as ci, with release builds and the long tests (millions of lines)", |_| ci::run(ci::Extent::Full)),
+    (
+        "fuzz",
+        "[--runs N] [target]…: 10 million inputs, or N, for what reads answers of brokers (nightly, cargo-fuzz)",
+        fuzz::run,
+    ),
     ("quick", "the checks that need no build, in a few seconds", |_| ci::quick()),
     (
         "rest",

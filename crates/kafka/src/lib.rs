@@ -5,6 +5,9 @@ pub mod config;
 pub mod consumer;
 mod error;
 mod error_code;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod group;
 mod group_metadata;
 mod metrics;

@@ -8,6 +8,8 @@ mod commit;
 mod committed;
 mod fetch;
 mod fetching;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod partition;
 mod positions;
 mod subscription;

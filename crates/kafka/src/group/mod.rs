@@ -4,6 +4,8 @@
 
 mod assignor;
 mod coordinator;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod join;
 mod member;
 mod protocol;

@@ -6,6 +6,8 @@ mod answer_shapes;
 mod cluster;
 mod connect;
 mod connection;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod metadata;
 mod untrusted;
 mod versions;
