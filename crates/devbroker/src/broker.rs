@@ -6,18 +6,17 @@ use crate::faults::Faults;
 use crate::group::Groups;
 use crate::journal::{Committed, Entry, Journal};
 use crate::log::Partition;
+use crate::nodes::{Cluster, Reserved, Sockets};
 use crate::spawn::spawn;
 use crate::sync::{lock, now_ms, stopped};
 use crate::topic_configs::Configs;
 use crate::topics::{KeptTopic, Topics};
-use crate::{api, server};
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::info;
@@ -25,10 +24,7 @@ use uuid::Uuid;
 
 /// What a user is told when the broker starts.
 pub const BANNER: &str = "Development broker: for trying things out and for tests, not for production. \
-One node, no replication, no authentication, no transactions; without a data folder everything is in memory and gone at the end.";
-
-/// Id of the only node.
-pub(crate) const NODE_ID: i32 = 1;
+No replication, no transactions; without a data folder everything is in memory and gone at the end.";
 
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 const RETENTION_INTERVAL: Duration = Duration::from_secs(300);
@@ -40,11 +36,10 @@ const CLEAN_MARKER: &str = "stopped-cleanly";
 pub(crate) struct Shared {
     pub config: Arc<DevBrokerConfig>,
     pub cluster_id: String,
-    pub port: u16,
+    pub cluster: Cluster,
     pub topics: Topics,
     pub groups: Groups,
     pub faults: Faults,
-    pub sessions: api::FetchSessions,
     pub journal: Arc<Journal>,
     producer_ids: Mutex<ProducerIds>,
 }
@@ -90,11 +85,12 @@ impl Shared {
 /// A running development broker. Dropping it stops it without forcing the last writes to the disk; [`DevBroker::stop`] does.
 #[derive(Debug)]
 pub struct DevBroker {
-    shared: Arc<Shared>,
-    address: SocketAddr,
+    pub(crate) shared: Arc<Shared>,
+    /// By node.
+    pub(crate) sockets: tokio::sync::Mutex<BTreeMap<i32, Sockets>>,
+    ip: IpAddr,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
-    connections: Arc<server::Connections>,
     // Held for as long as the broker uses the folder.
     _dir_lock: Option<File>,
 }
@@ -110,10 +106,11 @@ impl DevBroker {
             Some(dir) => open_dir(dir)?,
             None => Kept::default(),
         };
-        let listen = config.listen;
-        let listen_error = |source| Error::Listen { address: listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(listen_error)?;
-        let address = listener.local_addr().map_err(listen_error)?;
+        let reserved = (0..config.nodes.max(1))
+            .map(|index| Reserved::bind(&[node_address(config.listen, index)]))
+            .collect::<Result<Vec<_>>>()?;
+        let ports: Vec<Vec<u16>> = reserved.iter().map(Reserved::ports).collect();
+        let cluster = Cluster::new(ports, &config.racks, config.default_replicas, config.follower_fetching);
 
         let cluster_id = kept.cluster_id.unwrap_or_else(new_cluster_id);
         let journal = match &config.dir {
@@ -131,39 +128,55 @@ impl DevBroker {
         let groups = Groups::new(Arc::clone(&config), Arc::clone(&journal), kept.offsets);
         let shared = Arc::new(Shared {
             cluster_id,
-            port: address.port(),
+            cluster,
             topics,
             groups,
             faults: Faults::default(),
-            sessions: api::FetchSessions::default(),
             journal,
             producer_ids: Mutex::new(ProducerIds { next: kept.next_producer_id, reserved: kept.next_producer_id }),
             config,
         });
         let (stop, stopping) = watch::channel(false);
-        let connections = Arc::new(server::Connections::default());
-        let mut tasks = vec![
-            spawn(server::accept(listener, Arc::clone(&shared), Arc::clone(&connections), stopping.clone())),
-            spawn(housekeeping(Arc::clone(&shared), stopping.clone())),
-        ];
+        let mut tasks = vec![spawn(housekeeping(Arc::clone(&shared), stopping.clone()))];
         let timers = Arc::clone(&shared);
         tasks.push(spawn(async move { timers.groups.run_timers(stopping).await }));
-        info!(%address, dir = ?shared.config.dir, "development broker listens");
-        Ok(Self { shared, address, stop, tasks, connections, _dir_lock: kept.lock })
+        let mut sockets = BTreeMap::new();
+        for (node, reserved) in (1..).zip(reserved) {
+            sockets.insert(node, Sockets::Up(reserved.listen(node, &shared)?));
+        }
+        let ip = shared.config.listen.ip();
+        let broker = Self { shared, sockets: tokio::sync::Mutex::new(sockets), ip, stop, tasks, _dir_lock: kept.lock };
+        info!(bootstrap = broker.bootstrap(), dir = ?broker.shared.config.dir, "development broker listens");
+        Ok(broker)
     }
 
-    /// `bootstrap.servers` of this broker.
+    /// `bootstrap.servers` of this broker: all nodes.
     pub fn bootstrap(&self) -> String {
-        let host = self.shared.config.advertised_host.clone().unwrap_or_else(|| {
-            let ip = self.address.ip();
-            if ip.is_unspecified() { "127.0.0.1".to_owned() } else { ip.to_string() }
-        });
-        if host.contains(':') { format!("[{host}]:{}", self.port()) } else { format!("{host}:{}", self.port()) }
+        let nodes = self.shared.cluster.nodes().iter();
+        let addresses: Vec<String> = nodes.filter_map(|node| self.address(node.id)).collect();
+        addresses.join(",")
     }
 
-    /// The port it listens on.
+    /// Host and port of one node; `None` if there is no such node.
+    pub fn address(&self, node: i32) -> Option<String> {
+        let host = self
+            .shared
+            .config
+            .advertised_host
+            .clone()
+            .unwrap_or_else(|| if self.ip.is_unspecified() { "127.0.0.1".to_owned() } else { self.ip.to_string() });
+        let port = self.port_of(node)?;
+        Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+    }
+
+    /// The port that node 1 listens on.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.port_of(1).unwrap_or(0)
+    }
+
+    /// The port that a node listens on; `None` if there is no such node.
+    pub fn port_of(&self, node: i32) -> Option<u16> {
+        self.shared.cluster.node(node).map(|node| node.port(0))
     }
 
     /// Kafka's id of the cluster; kept in the data folder.
@@ -183,7 +196,11 @@ impl DevBroker {
             // A task that panicked has stopped as well.
             drop(task.await);
         }
-        self.connections.closed().await;
+        for sockets in std::mem::take(self.sockets.get_mut()).into_values() {
+            if let Sockets::Up(listening) = sockets {
+                drop(listening.stop().await);
+            }
+        }
         if let Some(dir) = self.shared.config.dir.clone() {
             self.shared.sync();
             if let Err(error) = File::create(dir.join(CLEAN_MARKER)).and_then(|file| file.sync_all()) {
@@ -197,6 +214,12 @@ impl Drop for DevBroker {
     fn drop(&mut self) {
         self.stop.send_replace(true);
     }
+}
+
+/// Where the node of that index listens: at consecutive ports, unless any port will do.
+fn node_address(listen: SocketAddr, index: usize) -> SocketAddr {
+    let step = if listen.port() == 0 { 0 } else { u16::try_from(index).unwrap_or(u16::MAX) };
+    SocketAddr::new(listen.ip(), listen.port().saturating_add(step))
 }
 
 /// Forces writes to the disk and drops what is too old.

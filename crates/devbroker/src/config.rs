@@ -7,8 +7,16 @@ use std::time::Duration;
 /// Options of [`DevBroker`](crate::DevBroker); the defaults suit tests and `milena dev`.
 #[derive(Debug, Clone)]
 pub struct DevBrokerConfig {
-    /// Address to listen on; port 0 takes any free one. Default `127.0.0.1:0`.
+    /// Address to listen on; port 0 takes any free one. Further nodes take the ports after it, or any. Default `127.0.0.1:0`.
     pub listen: SocketAddr,
+    /// Nodes that are simulated, with ids from 1 on. Default 1.
+    pub nodes: usize,
+    /// Rack of each node, in their order (`broker.rack`); an empty or missing one is none.
+    pub racks: Vec<String>,
+    /// Replicas of a topic that does not say (`default.replication.factor`); `None` is 3, or as many as there are nodes.
+    pub default_replicas: Option<usize>,
+    /// Whether consumers are sent to a replica in their own rack (`replica.selector.class=…RackAwareReplicaSelector`). Default false.
+    pub follower_fetching: bool,
     /// Host name that clients are told to connect to; without it, the address they came in on.
     pub advertised_host: Option<String>,
     /// Folder that keeps topics, logs and group offsets; without it everything is in memory only.
@@ -35,10 +43,21 @@ pub struct DevBrokerConfig {
     pub cached_bytes_per_partition: usize,
 }
 
+impl DevBrokerConfig {
+    /// The defaults with this many nodes.
+    pub fn nodes(nodes: usize) -> Self {
+        Self { nodes, ..Self::default() }
+    }
+}
+
 impl Default for DevBrokerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            nodes: 1,
+            racks: Vec::new(),
+            default_replicas: None,
+            follower_fetching: false,
             advertised_host: None,
             dir: None,
             default_partitions: 1,

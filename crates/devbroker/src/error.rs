@@ -1,4 +1,4 @@
-//! What can go wrong when the broker starts; what goes wrong with a request is answered in the protocol.
+//! What can go wrong when the broker is started or controlled; what goes wrong with a request is answered in the protocol.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Result of the broker's own calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why the broker did not start.
+/// Why the broker did not start or do what it was told.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -45,6 +45,28 @@ pub enum Error {
         path: PathBuf,
         /// What does not fit.
         reason: String,
+    },
+    /// A node that this broker does not simulate.
+    #[error("there is no node {node}: this development broker has nodes 1 to {nodes}")]
+    NoSuchNode {
+        /// The node that was asked for.
+        node: i32,
+        /// How many there are.
+        nodes: usize,
+    },
+    /// A node that would have to be up.
+    #[error("node {node} is down and can neither lead nor coordinate; start it first")]
+    NodeIsDown {
+        /// The node that was asked for.
+        node: i32,
+    },
+    /// A partition that does not exist.
+    #[error("there is no partition {partition} of a topic {topic}; create the topic first")]
+    NoSuchPartition {
+        /// The topic's name.
+        topic: String,
+        /// The partition's index.
+        partition: i32,
     },
 }
 

@@ -33,6 +33,11 @@ pub enum Api {
     DeleteRecords = 21,
     InitProducerId = 22,
     OffsetForLeaderEpoch = 23,
+    AddPartitionsToTxn = 24,
+    AddOffsetsToTxn = 25,
+    EndTxn = 26,
+    WriteTxnMarkers = 27,
+    TxnOffsetCommit = 28,
     DescribeConfigs = 32,
     AlterConfigs = 33,
     CreatePartitions = 37,
@@ -40,6 +45,9 @@ pub enum Api {
     IncrementalAlterConfigs = 44,
     OffsetDelete = 47,
     DescribeCluster = 60,
+    DescribeProducers = 61,
+    DescribeTransactions = 65,
+    ListTransactions = 66,
     DescribeTopicPartitions = 75,
 }
 
@@ -52,9 +60,8 @@ pub enum FaultAction {
     Drop,
     /// The request takes effect, then the connection is closed instead of answering.
     ApplyThenDrop,
-    /// The request has no effect and is answered with this Kafka error code, wherever its answer has room for one: Produce, Fetch,
-    /// ListOffsets, Metadata (per topic), FindCoordinator, JoinGroup, SyncGroup, Heartbeat, OffsetCommit, OffsetFetch, InitProducerId
-    /// and CreateTopics. Other APIs close the connection.
+    /// The request has no effect and is answered with this Kafka error code, at the place where its answer has room for it: per
+    /// partition, topic, group or resource where the API has that.
     Error(i16),
 }
 

@@ -1,7 +1,8 @@
-//! The embedded development broker: one node that speaks the Kafka protocol from memory, or from a data folder.
+//! The embedded development broker: it speaks the Kafka protocol from memory, or from a data folder, as one node or as several simulated
+//! ones in the same process.
 //!
-//! It is what `milena dev` runs and what hermetic tests talk to. It is for development, not for production: there is one node, nothing
-//! is replicated, and there is no authentication (see [`BANNER`]).
+//! It is what `milena dev` runs and what hermetic tests talk to. It is for development, not for production: nothing is replicated, all
+//! nodes share one storage (see [`BANNER`]).
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), milena_devbroker::Error> {
@@ -15,11 +16,10 @@
 //! ```
 //!
 //! Map: `server` reads frames and keeps the order of one connection; `api` has one file per API; `log` stores batches;
-//! `group` is the classic group coordinator; `journal` keeps topics, configs and group offsets in the data folder; `faults` makes
+//! `nodes` says which node leads and coordinates what; `group` is the classic group coordinator; `journal` keeps topics, configs and group offsets in the data folder; `faults` makes
 //! requests fail on demand.
 //!
-//! Not there yet: transactions, the new group protocol, recompression (`compression.type` other than `producer`), several simulated
-//! nodes, SASL and TLS.
+//! Not there yet: transactions, the new group protocol, recompression (`compression.type` other than `producer`), SASL and TLS.
 
 mod api;
 mod broker;
@@ -29,6 +29,7 @@ mod faults;
 mod group;
 mod journal;
 mod log;
+mod nodes;
 mod server;
 mod spawn;
 mod sync;
@@ -39,3 +40,4 @@ pub use broker::{BANNER, DevBroker};
 pub use config::DevBrokerConfig;
 pub use error::{Error, Result};
 pub use faults::{Api, Fault, FaultAction, Faults};
+pub use nodes::Coordinated;

@@ -54,6 +54,10 @@ impl Drop for Open {
 /// What handlers know of the connection a request came in on.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    /// The node that was reached.
+    pub node: i32,
+    /// The listener that was reached, by its index.
+    pub listener: usize,
     /// Address the client reached, which is the one it is told to use.
     pub host: String,
     /// Address of the client, as group descriptions show it.
@@ -62,51 +66,70 @@ pub(crate) struct Connection {
     pub wake: Arc<Notify>,
 }
 
-/// Accepts connections until told to stop.
-pub(crate) async fn accept(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    connections: Arc<Connections>,
-    mut stopping: watch::Receiver<bool>,
-) {
-    loop {
-        let (stream, peer) = tokio::select! {
-            () = stopped(&mut stopping) => return,
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    warn!(%error, "cannot accept a connection");
-                    // Out of file descriptors, most likely: give others time to close some.
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                    continue;
-                }
-            },
-        };
-        connections.open.fetch_add(1, Ordering::AcqRel);
-        let open = Open(Arc::clone(&connections));
-        let (shared, mut stopping) = (Arc::clone(&shared), stopping.clone());
-        drop(spawn(async move {
-            tokio::select! {
-                () = stopped(&mut stopping) => {}
-                served = Box::pin(serve(stream, peer, shared)) => {
-                    if let Err(error) = served {
-                        debug!(%peer, %error, "connection ends");
+/// Accepts the connections of one listener of one node.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    pub shared: Arc<Shared>,
+    pub node: i32,
+    pub listener: usize,
+    pub connections: Arc<Connections>,
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Acceptor {
+    /// Accepts connections until told to stop.
+    pub async fn run(mut self, listener: TcpListener) {
+        loop {
+            let (stream, peer) = tokio::select! {
+                () = stopped(&mut self.stopping) => return,
+                accepted = listener.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        warn!(%error, "cannot accept a connection");
+                        // Out of file descriptors, most likely: give others time to close some.
+                        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                        continue;
+                    }
+                },
+            };
+            self.connections.open.fetch_add(1, Ordering::AcqRel);
+            let open = Open(Arc::clone(&self.connections));
+            let (shared, mut stopping) = (Arc::clone(&self.shared), self.stopping.clone());
+            let (node, listener) = (self.node, self.listener);
+            drop(spawn(async move {
+                tokio::select! {
+                    () = stopped(&mut stopping) => {}
+                    served = Box::pin(serve(stream, peer, shared, node, listener)) => {
+                        if let Err(error) = served {
+                            debug!(%peer, %error, "connection ends");
+                        }
                     }
                 }
-            }
-            drop(open);
-        }));
+                drop(open);
+            }));
+        }
     }
 }
 
-async fn serve(mut stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) -> std::io::Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
+    node: i32,
+    listener: usize,
+) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let host = match &shared.config.advertised_host {
         Some(host) => host.clone(),
         None => stream.local_addr()?.ip().to_canonical().to_string(),
     };
-    let connection =
-        Connection { host, client_host: format!("/{}", peer.ip().to_canonical()), wake: Arc::new(Notify::new()) };
+    let connection = Connection {
+        node,
+        listener,
+        host,
+        client_host: format!("/{}", peer.ip().to_canonical()),
+        wake: Arc::new(Notify::new()),
+    };
     let mut buffer = BytesMut::new();
     while let Some(frame) = read_frame(&mut stream, &mut buffer).await? {
         match Box::pin(api::handle(&shared, &connection, frame)).await {

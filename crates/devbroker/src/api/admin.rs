@@ -3,7 +3,6 @@
 use super::Context;
 use super::configs::described;
 use super::wire::{outcome, text, topic_name};
-use crate::broker::NODE_ID;
 use crate::topic_configs::{self, Configs};
 use crate::topics::{Refused, Topic};
 use kafka_protocol::ResponseError;
@@ -15,8 +14,8 @@ use kafka_protocol::messages::delete_records_response::{DeleteRecordsPartitionRe
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::{
-    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest,
-    DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    BrokerId, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+    DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,10 +38,6 @@ pub(super) fn create_topics(cx: &Context<'_>, request: CreateTopicsRequest) -> C
                 seen.insert(wanted.name.to_string(), 0);
                 Err((ResponseError::InvalidRequest, "Duplicate topic name.".to_owned()))
             }
-            _ if cx.fault != 0 => Err((
-                ResponseError::try_from_code(cx.fault).unwrap_or(ResponseError::UnknownServerError),
-                "a fault that was asked for".to_owned(),
-            )),
             _ => create(cx, wanted, request.validate_only),
         };
         response.topics.push(match created {
@@ -60,6 +55,7 @@ pub(super) fn create_topics(cx: &Context<'_>, request: CreateTopicsRequest) -> C
 struct Created {
     topic: Option<Arc<Topic>>,
     partitions: i32,
+    replicas: usize,
     configs: Configs,
 }
 
@@ -78,7 +74,7 @@ impl Created {
         result
             .with_topic_id(self.topic.map(|topic| topic.id).unwrap_or_default())
             .with_num_partitions(self.partitions)
-            .with_replication_factor(1)
+            .with_replication_factor(i16::try_from(self.replicas).unwrap_or(i16::MAX))
             .with_configs(Some(configs))
     }
 }
@@ -86,7 +82,11 @@ impl Created {
 fn create(cx: &Context<'_>, wanted: &CreatableTopic, validate_only: bool) -> Result<Created, Refused> {
     let topics = &cx.shared.topics;
     topics.check_new(&wanted.name)?;
-    let partitions = if wanted.assignments.is_empty() { count_of(cx, wanted)? } else { assigned(wanted)? };
+    let (partitions, replicas) = if wanted.assignments.is_empty() {
+        (count_of(cx, wanted)?, replicas_of(cx, wanted)?)
+    } else {
+        assigned(cx, wanted)?
+    };
     let mut configs = Configs::new();
     for config in &wanted.configs {
         let Some(value) = &config.value else {
@@ -96,28 +96,39 @@ fn create(cx: &Context<'_>, wanted: &CreatableTopic, validate_only: bool) -> Res
         configs.insert(config.name.to_string(), value.to_string());
     }
     topic_configs::check_all(&configs).map_err(|reason| (ResponseError::InvalidConfig, reason))?;
-    let topic = if validate_only { None } else { Some(topics.create(&wanted.name, partitions, configs.clone())?) };
-    Ok(Created { topic, partitions, configs })
+    let topic = if validate_only {
+        None
+    } else {
+        let topic = topics.create(&wanted.name, partitions, configs.clone())?;
+        let mut exactly = wanted.assignments.clone();
+        exactly.sort_by_key(|assignment| assignment.partition_index);
+        let exactly: Vec<_> = exactly.iter().map(|one| one.broker_ids.iter().map(|id| id.0).collect()).collect();
+        cx.shared.cluster.place(&topic, replicas, &exactly);
+        Some(topic)
+    };
+    Ok(Created { topic, partitions, replicas, configs })
+}
+
+fn replicas_of(cx: &Context<'_>, wanted: &CreatableTopic) -> Result<usize, Refused> {
+    let nodes = cx.shared.cluster.nodes().len();
+    match usize::try_from(wanted.replication_factor) {
+        Ok(replicas) if replicas > nodes => Err((
+            ResponseError::InvalidReplicationFactor,
+            format!(
+                "Unable to replicate the partition {replicas} time(s): The target replication factor of {replicas} cannot be \
+                 reached because only {nodes} broker(s) are registered."
+            ),
+        )),
+        Ok(replicas @ 1..) => Ok(replicas),
+        _ if wanted.replication_factor == -1 => Ok(cx.shared.cluster.default_replicas()),
+        _ => {
+            let message = "Replication factor must be larger than 0, or -1 to use the default value.";
+            Err((ResponseError::InvalidReplicationFactor, message.into()))
+        }
+    }
 }
 
 fn count_of(cx: &Context<'_>, wanted: &CreatableTopic) -> Result<i32, Refused> {
-    match wanted.replication_factor {
-        -1 | 1 => {}
-        2.. => {
-            return Err((
-                ResponseError::InvalidReplicationFactor,
-                format!(
-                    "Unable to replicate the partition {} time(s): The target replication factor of {} cannot be reached \
-                     because only 1 broker(s) are registered.",
-                    wanted.replication_factor, wanted.replication_factor
-                ),
-            ));
-        }
-        _ => {
-            let message = "Replication factor must be larger than 0, or -1 to use the default value.";
-            return Err((ResponseError::InvalidReplicationFactor, message.into()));
-        }
-    }
     match wanted.num_partitions {
         -1 => Ok(cx.shared.config.default_partitions.max(1)),
         count @ 1..=MOST_PARTITIONS => Ok(count),
@@ -132,7 +143,8 @@ fn count_of(cx: &Context<'_>, wanted: &CreatableTopic) -> Result<i32, Refused> {
     }
 }
 
-fn assigned(wanted: &CreatableTopic) -> Result<i32, Refused> {
+/// Partitions and replicas of a topic whose assignment is given.
+fn assigned(cx: &Context<'_>, wanted: &CreatableTopic) -> Result<(i32, usize), Refused> {
     let invalid = |message: &str| Err((ResponseError::InvalidReplicaAssignment, message.to_owned()));
     if wanted.num_partitions != -1 || wanted.replication_factor != -1 {
         let message =
@@ -144,13 +156,19 @@ fn assigned(wanted: &CreatableTopic) -> Result<i32, Refused> {
     if indexes.iter().zip(0..).any(|(&index, expected)| index != expected) {
         return invalid("partitions should be a consecutive 0-based integer sequence");
     }
-    if wanted.assignments.iter().any(|assignment| assignment.broker_ids.iter().any(|id| id.0 != NODE_ID)) {
+    let unknown = |id: &BrokerId| cx.shared.cluster.node(id.0).is_none();
+    if wanted.assignments.iter().any(|assignment| assignment.broker_ids.iter().any(unknown)) {
         return invalid("The manual partition assignment includes a broker that is not registered.");
     }
-    if wanted.assignments.iter().any(|assignment| assignment.broker_ids.len() != 1) {
-        return invalid("The manual partition assignment includes an empty or a repeated replica list.");
+    let repeated =
+        |ids: &[BrokerId]| ids.iter().enumerate().any(|(at, id)| ids.iter().skip(at + 1).any(|other| other == id));
+    let replicas = wanted.assignments.first().map_or(0, |assignment| assignment.broker_ids.len());
+    if wanted.assignments.iter().any(|one| one.broker_ids.len() != replicas || repeated(&one.broker_ids))
+        || replicas == 0
+    {
+        return invalid("The manual partition assignment includes an empty, a repeated or an uneven replica list.");
     }
-    Ok(i32::try_from(indexes.len()).unwrap_or(i32::MAX))
+    Ok((i32::try_from(indexes.len()).unwrap_or(i32::MAX), replicas))
 }
 
 pub(super) fn delete_topics(cx: &Context<'_>, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
@@ -173,6 +191,7 @@ pub(super) fn delete_topics(cx: &Context<'_>, request: DeleteTopicsRequest) -> D
         };
         let (code, message) = outcome(cx.shared.topics.delete(&topic.name).map(|_| ()));
         if code == 0 {
+            cx.shared.cluster.forget(&topic);
             cx.shared.groups.forget_topic(&topic.name);
         }
         response.responses.push(
@@ -222,9 +241,9 @@ fn grow(cx: &Context<'_>, wanted: &CreatePartitionsTopic, validate_only: bool) -
     }
     if let Some(assignments) = &wanted.assignments {
         let added = usize::try_from(wanted.count - present).unwrap_or(0);
-        let fits = |ids: &[kafka_protocol::messages::BrokerId]| matches!(ids, [id] if id.0 == NODE_ID);
+        let fits = |ids: &[BrokerId]| !ids.is_empty() && ids.iter().all(|id| cx.shared.cluster.node(id.0).is_some());
         if assignments.len() != added || !assignments.iter().all(|assignment| fits(&assignment.broker_ids)) {
-            let message = format!("Each of the {added} new partition(s) needs an assignment to broker {NODE_ID}.");
+            let message = format!("Each of the {added} new partition(s) needs an assignment to brokers that exist.");
             return Err((ResponseError::InvalidReplicaAssignment, message));
         }
     }
@@ -244,6 +263,9 @@ pub(super) fn delete_records(cx: &Context<'_>, request: DeleteRecordsRequest) ->
                 let Some(partition) = found.as_ref().and_then(|topic| topic.partition(index)) else {
                     return result.with_error_code(ResponseError::UnknownTopicOrPartition.code());
                 };
+                if let Err(error) = cx.check_leader(found.as_deref(), index, -1) {
+                    return result.with_error_code(error.code());
+                }
                 match partition.delete_before(wanted.offset) {
                     Some(start) => match cx.shared.keep_log_start(&topic.name, index, start) {
                         Ok(()) => result.with_low_watermark(start),

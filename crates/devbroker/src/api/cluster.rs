@@ -1,8 +1,8 @@
-//! Metadata and DescribeCluster: the node, the topics, and creating topics that are asked for.
+//! Metadata and DescribeCluster: the nodes, the topics, and creating topics that are asked for.
 
 use super::Context;
 use super::wire::{text, topic_name};
-use crate::broker::NODE_ID;
+use crate::nodes::Node;
 use crate::topic_configs::Configs;
 use crate::topics::Topic;
 use kafka_protocol::ResponseError;
@@ -26,16 +26,19 @@ pub(super) fn metadata(cx: &Context<'_>, request: MetadataRequest) -> MetadataRe
         Some(topics) if !(cx.version == 0 && topics.is_empty()) => {
             topics.into_iter().map(|topic| one(cx, topic, request.allow_auto_topic_creation)).collect()
         }
-        _ => cx.shared.topics.all().iter().map(|topic| found(topic)).collect(),
+        _ => cx.shared.topics.all().iter().map(|topic| found(cx, topic)).collect(),
     };
-    let node = MetadataResponseBroker::default()
-        .with_node_id(BrokerId(NODE_ID))
-        .with_host(text(&cx.connection.host))
-        .with_port(i32::from(cx.shared.port));
+    let brokers = cx.shared.cluster.up().map(|node| {
+        MetadataResponseBroker::default()
+            .with_node_id(BrokerId(node.id))
+            .with_host(text(&cx.connection.host))
+            .with_port(port(cx, node))
+            .with_rack(node.rack.as_ref().map(text))
+    });
     MetadataResponse::default()
-        .with_brokers(vec![node])
+        .with_brokers(brokers.collect())
         .with_cluster_id(Some(text(&cx.shared.cluster_id)))
-        .with_controller_id(BrokerId(NODE_ID))
+        .with_controller_id(BrokerId(cx.shared.cluster.controller()))
         .with_topics(topics)
         .with_cluster_authorized_operations(NO_OPERATIONS)
 }
@@ -47,18 +50,18 @@ fn one(cx: &Context<'_>, wanted: MetadataRequestTopic, allow_creation: bool) -> 
     let topics = &cx.shared.topics;
     let Some(name) = wanted.name else {
         return match topics.by_id(&wanted.topic_id) {
-            Some(topic) => found(&topic),
+            Some(topic) => found(cx, &topic),
             None => missing(None, wanted.topic_id, ResponseError::UnknownTopicId.code()),
         };
     };
     if let Some(topic) = topics.by_name(&name) {
-        return found(&topic);
+        return found(cx, &topic);
     }
     let error = match topics.check_new(&name) {
         Err((error, _)) => error,
         Ok(()) if !(allow_creation && cx.shared.config.auto_create_topics) => ResponseError::UnknownTopicOrPartition,
         Ok(()) => match topics.create(&name, cx.shared.config.default_partitions.max(1), Configs::new()) {
-            Ok(topic) => return found(&topic),
+            Ok(topic) => return found(cx, &topic),
             // Another client was faster.
             Err((ResponseError::TopicAlreadyExists, _)) => ResponseError::LeaderNotAvailable,
             Err((error, _)) => error,
@@ -75,15 +78,28 @@ fn missing(name: Option<TopicName>, id: Uuid, code: i16) -> MetadataResponseTopi
         .with_topic_authorized_operations(NO_OPERATIONS)
 }
 
-fn found(topic: &Topic) -> MetadataResponseTopic {
-    let partitions = (0..topic.partition_count())
-        .map(|index| {
+/// The port of a node's listener that corresponds to the one the client came in on.
+fn port(cx: &Context<'_>, node: &Node) -> i32 {
+    i32::from(node.port(cx.connection.listener))
+}
+
+fn found(cx: &Context<'_>, topic: &Topic) -> MetadataResponseTopic {
+    let ids = |nodes: Vec<i32>| nodes.into_iter().map(BrokerId).collect::<Vec<_>>();
+    let partitions = (0..)
+        .zip(topic.partitions())
+        .map(|(index, log)| {
+            let placement = cx.shared.cluster.placement(topic, index);
+            let in_sync = cx.shared.cluster.in_sync(&placement);
+            let offline = placement.replicas.iter().copied().filter(|id| !in_sync.contains(id)).collect();
+            let error = if placement.leader < 0 { ResponseError::LeaderNotAvailable.code() } else { 0 };
             MetadataResponsePartition::default()
+                .with_error_code(error)
                 .with_partition_index(index)
-                .with_leader_id(BrokerId(NODE_ID))
-                .with_leader_epoch(0)
-                .with_replica_nodes(vec![BrokerId(NODE_ID)])
-                .with_isr_nodes(vec![BrokerId(NODE_ID)])
+                .with_leader_id(BrokerId(placement.leader))
+                .with_leader_epoch(log.leader_epoch())
+                .with_replica_nodes(ids(placement.replicas))
+                .with_isr_nodes(ids(in_sync))
+                .with_offline_replicas(ids(offline))
         })
         .collect();
     MetadataResponseTopic::default()
@@ -104,9 +120,12 @@ pub(super) fn describe(cx: &Context<'_>, request: DescribeClusterRequest) -> Des
             .with_error_code(ResponseError::MismatchedEndpointType.code())
             .with_error_message(Some(text("this is a broker, its controller cannot be reached")));
     }
-    let node = DescribeClusterBroker::default()
-        .with_broker_id(BrokerId(NODE_ID))
-        .with_host(text(&cx.connection.host))
-        .with_port(i32::from(cx.shared.port));
-    response.with_controller_id(BrokerId(NODE_ID)).with_brokers(vec![node])
+    let brokers = cx.shared.cluster.up().map(|node| {
+        DescribeClusterBroker::default()
+            .with_broker_id(BrokerId(node.id))
+            .with_host(text(&cx.connection.host))
+            .with_port(port(cx, node))
+            .with_rack(node.rack.as_ref().map(text))
+    });
+    response.with_controller_id(BrokerId(cx.shared.cluster.controller())).with_brokers(brokers.collect())
 }

@@ -2,7 +2,6 @@
 
 use super::Context;
 use super::wire::{outcome, text};
-use crate::broker::NODE_ID;
 use crate::config::DevBrokerConfig;
 use crate::topic_configs::{self, ConfigKey, ConfigType, Configs};
 use crate::topics::Refused;
@@ -75,8 +74,9 @@ fn resource_configs(
         }
         BROKER => {
             let name = resource.resource_name.as_str();
-            if !name.is_empty() && name != NODE_ID.to_string() {
-                let message = format!("Unexpected broker id, expected {NODE_ID} or empty string, but received {name}");
+            let node = cx.node();
+            if !name.is_empty() && name != node.to_string() {
+                let message = format!("Unexpected broker id, expected {node} or empty string, but received {name}");
                 return Err((ResponseError::InvalidRequest, message));
             }
             Ok(if name.is_empty() { Vec::new() } else { broker_configs(cx) })
@@ -125,14 +125,14 @@ fn broker_configs(cx: &Context<'_>) -> Vec<DescribeConfigsResourceResult> {
     };
     vec![
         entry("auto.create.topics.enable", config.auto_create_topics.to_string(), ConfigType::Boolean),
-        entry("broker.id", NODE_ID.to_string(), ConfigType::Int),
-        entry("default.replication.factor", "1".into(), ConfigType::Int),
+        entry("broker.id", cx.node().to_string(), ConfigType::Int),
+        entry("default.replication.factor", cx.shared.cluster.default_replicas().to_string(), ConfigType::Int),
         entry("log.cleanup.policy", "delete".into(), ConfigType::List),
         entry("log.retention.bytes", config.retention_bytes.to_string(), ConfigType::Long),
         entry("log.retention.ms", config.retention_ms.to_string(), ConfigType::Long),
         entry("message.max.bytes", config.max_message_bytes.to_string(), ConfigType::Int),
         entry("min.insync.replicas", "1".into(), ConfigType::Int),
-        entry("node.id", NODE_ID.to_string(), ConfigType::Int),
+        entry("node.id", cx.node().to_string(), ConfigType::Int),
         entry("num.partitions", config.default_partitions.to_string(), ConfigType::Int),
     ]
 }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::wire::text;
-use crate::broker::NODE_ID;
+use crate::nodes::Coordinated;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::{
@@ -20,13 +20,15 @@ pub(super) fn find(cx: &Context<'_>, request: FindCoordinatorRequest) -> FindCoo
         .into_iter()
         .map(|key| {
             let answer = Coordinator::default().with_key(key).with_node_id(BrokerId(-1)).with_port(-1);
-            if cx.fault != 0 {
-                answer.with_error_code(cx.fault).with_error_message(Some(text("a fault that was asked for")))
-            } else if request.key_type == GROUP {
-                answer
-                    .with_node_id(BrokerId(NODE_ID))
-                    .with_host(text(&cx.connection.host))
-                    .with_port(i32::from(cx.shared.port))
+            if request.key_type == GROUP {
+                let id = cx.shared.cluster.coordinator(Coordinated::Group(&answer.key));
+                match cx.shared.cluster.node(id) {
+                    Some(node) => answer
+                        .with_node_id(BrokerId(node.id))
+                        .with_host(text(&cx.connection.host))
+                        .with_port(i32::from(node.port(cx.connection.listener))),
+                    None => answer.with_error_code(ResponseError::CoordinatorNotAvailable.code()),
+                }
             } else {
                 answer
                     .with_error_code(ResponseError::InvalidRequest.code())
@@ -52,9 +54,6 @@ pub(super) fn init_producer_id(cx: &Context<'_>, request: InitProducerIdRequest)
     let refused = |code: i16| {
         InitProducerIdResponse::default().with_error_code(code).with_producer_id(ProducerId(-1)).with_producer_epoch(-1)
     };
-    if cx.fault != 0 {
-        return refused(cx.fault);
-    }
     if request.transactional_id.is_some() {
         return refused(ResponseError::InvalidRequest.code());
     }

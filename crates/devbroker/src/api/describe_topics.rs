@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::wire::topic_name;
-use crate::broker::NODE_ID;
+use crate::topics::Topic;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
@@ -45,7 +45,7 @@ pub(super) fn describe(cx: &Context<'_>, request: DescribeTopicPartitionsRequest
         };
         let count = topic.partition_count();
         let end = count.min(first.saturating_add(room));
-        let partitions = (first..end).map(partition).collect();
+        let partitions = (first..end).map(|index| partition(cx, &topic, index)).collect();
         response.topics.push(described.with_topic_id(topic.id).with_partitions(partitions));
         room -= (end - first).max(0);
         if end < count {
@@ -57,13 +57,19 @@ pub(super) fn describe(cx: &Context<'_>, request: DescribeTopicPartitionsRequest
     response
 }
 
-fn partition(index: i32) -> DescribeTopicPartitionsResponsePartition {
+fn partition(cx: &Context<'_>, topic: &Topic, index: i32) -> DescribeTopicPartitionsResponsePartition {
+    let ids = |nodes: Vec<i32>| nodes.into_iter().map(BrokerId).collect::<Vec<_>>();
+    let placement = cx.shared.cluster.placement(topic, index);
+    let in_sync = cx.shared.cluster.in_sync(&placement);
+    let offline = placement.replicas.iter().copied().filter(|id| !in_sync.contains(id)).collect();
     DescribeTopicPartitionsResponsePartition::default()
+        .with_error_code(if placement.leader < 0 { ResponseError::LeaderNotAvailable.code() } else { 0 })
         .with_partition_index(index)
-        .with_leader_id(BrokerId(NODE_ID))
-        .with_leader_epoch(0)
-        .with_replica_nodes(vec![BrokerId(NODE_ID)])
-        .with_isr_nodes(vec![BrokerId(NODE_ID)])
+        .with_leader_id(BrokerId(placement.leader))
+        .with_leader_epoch(topic.partition(index).map_or(-1, |log| log.leader_epoch()))
+        .with_replica_nodes(ids(placement.replicas))
+        .with_isr_nodes(ids(in_sync))
         .with_eligible_leader_replicas(Some(Vec::new()))
         .with_last_known_elr(Some(Vec::new()))
+        .with_offline_replicas(ids(offline))
 }

@@ -6,8 +6,10 @@ use super::fetch_session::{Key, Session, Wanted};
 use super::wire::{self, Reply};
 use super::{Context, wire::encode};
 use crate::log::{Partition, ReadError};
+use crate::topics::Topic;
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::produce_response::NodeEndpoint;
 use kafka_protocol::messages::{FetchRequest, FetchResponse};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +21,10 @@ const MOST_BYTES: usize = 1 << 30;
 /// Smaller batches are copied into the frame instead of becoming a slice of their own.
 const COPIED: usize = 2048;
 
+/// Tags of the answer's optional fields.
+const NODE_ENDPOINTS: u8 = 0;
+const CURRENT_LEADER: u8 = 1;
+
 /// What a partition gives to one answer.
 struct Part {
     key: Key,
@@ -27,6 +33,10 @@ struct Part {
     log_start: i64,
     records: Vec<Bytes>,
     bytes: usize,
+    /// The leader and its epoch, if the error sends the client there.
+    leader: Option<(i32, i32)>,
+    /// The replica that the client should rather read from; -1 is none.
+    preferred: i32,
 }
 
 pub(super) async fn handle(cx: &Context<'_>, correlation: i32, request: FetchRequest) -> wire::Result<Reply> {
@@ -34,14 +44,18 @@ pub(super) async fn handle(cx: &Context<'_>, correlation: i32, request: FetchReq
     if cx.fault != 0 {
         return refuse(cx.fault);
     }
-    let mut session = match cx.shared.sessions.begin(&request) {
+    let Some(sessions) = cx.shared.cluster.node(cx.node()).map(|node| &node.sessions) else {
+        return refuse(ResponseError::UnknownServerError.code());
+    };
+    let mut session = match sessions.begin(&request) {
         Ok(session) => session,
         Err(error) => return refuse(error.code()),
     };
     let parts = Box::pin(read_or_wait(cx, &request, &session)).await;
-    let reply = write(cx.version, correlation, &session, &parts);
+    let leaders = parts.iter().filter_map(|part| part.leader.map(|(id, _)| id)).collect();
+    let reply = write(cx.version, correlation, &session, &parts, &cx.endpoints(&leaders));
     finish(&mut session, &parts);
-    cx.shared.sessions.end(session);
+    sessions.end(session);
     reply
 }
 
@@ -51,26 +65,28 @@ async fn read_or_wait(cx: &Context<'_>, request: &FetchRequest, session: &Sessio
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let logs = resolve(cx, session);
     let enough = |parts: &[Part]| {
-        parts.iter().map(|part| part.bytes).sum::<usize>() >= min_bytes || parts.iter().any(|part| part.error != 0)
+        parts.iter().map(|part| part.bytes).sum::<usize>() >= min_bytes
+            || parts.iter().any(|part| part.error != 0 || part.preferred >= 0)
     };
-    let mut parts = read(session, &logs, max_bytes);
+    let rack = request.rack_id.as_str();
+    let mut parts = read(cx, session, &logs, rack, max_bytes);
     if wait.is_zero() || logs.is_empty() || enough(&parts) {
         return parts;
     }
     let deadline = Instant::now() + wait;
     loop {
         // Waiting is announced before reading again: what is appended in between leaves a permit.
-        for log in logs.iter().flatten() {
+        for (_, log) in logs.iter().flatten() {
             log.wait(&cx.connection.wake);
         }
-        parts = read(session, &logs, max_bytes);
+        parts = read(cx, session, &logs, rack, max_bytes);
         if enough(&parts) || tokio::time::timeout_at(deadline, cx.connection.wake.notified()).await.is_err() {
             return parts;
         }
     }
 }
 
-type Log = Result<Arc<Partition>, ResponseError>;
+type Log = Result<(Arc<Topic>, Arc<Partition>), ResponseError>;
 
 /// The logs of the session's partitions, in its order.
 fn resolve(cx: &Context<'_>, session: &Session) -> Vec<Log> {
@@ -84,7 +100,10 @@ fn resolve(cx: &Context<'_>, session: &Session) -> Vec<Log> {
                 if by_id { cx.shared.topics.by_id(&key.id) } else { cx.shared.topics.by_name(&key.name) }
             });
             match topic {
-                Some(topic) => topic.partition(key.partition).ok_or(ResponseError::UnknownTopicOrPartition),
+                Some(topic) => match topic.partition(key.partition) {
+                    Some(log) => Ok((Arc::clone(topic), log)),
+                    None => Err(ResponseError::UnknownTopicOrPartition),
+                },
                 None if by_id => Err(ResponseError::UnknownTopicId),
                 None => Err(ResponseError::UnknownTopicOrPartition),
             }
@@ -92,12 +111,12 @@ fn resolve(cx: &Context<'_>, session: &Session) -> Vec<Log> {
         .collect()
 }
 
-fn read(session: &Session, logs: &[Log], max_bytes: usize) -> Vec<Part> {
+fn read(cx: &Context<'_>, session: &Session, logs: &[Log], rack: &str, max_bytes: usize) -> Vec<Part> {
     let mut left = max_bytes;
     let mut empty = true;
     let mut parts = Vec::with_capacity(logs.len());
     for ((key, wanted), log) in session.partitions.iter().zip(logs) {
-        let part = read_one(key, wanted, log, left, empty);
+        let part = read_one(cx, key, wanted, log, rack, left, empty);
         empty &= part.bytes == 0;
         left = left.saturating_sub(part.bytes);
         parts.push(part);
@@ -105,21 +124,54 @@ fn read(session: &Session, logs: &[Log], max_bytes: usize) -> Vec<Part> {
     parts
 }
 
-fn read_one(key: &Key, wanted: &Wanted, log: &Log, left: usize, at_least_one: bool) -> Part {
-    let mut part =
-        Part { key: key.clone(), error: 0, high_watermark: -1, log_start: -1, records: Vec::new(), bytes: 0 };
+fn read_one(
+    cx: &Context<'_>,
+    key: &Key,
+    wanted: &Wanted,
+    log: &Log,
+    rack: &str,
+    left: usize,
+    at_least_one: bool,
+) -> Part {
+    let mut part = Part {
+        key: key.clone(),
+        error: 0,
+        high_watermark: -1,
+        log_start: -1,
+        records: Vec::new(),
+        bytes: 0,
+        leader: None,
+        preferred: -1,
+    };
     let failed = |mut part: Part, error: ResponseError| {
         part.error = error.code();
         part
     };
-    let log = match log {
-        Ok(log) => log,
+    let (topic, log) = match log {
+        Ok((topic, log)) => (topic, log),
         Err(error) => return failed(part, *error),
     };
-    if wanted.leader_epoch > 0 {
-        return failed(part, ResponseError::UnknownLeaderEpoch);
+    let cluster = &cx.shared.cluster;
+    // Older clients do not know that followers give records, too.
+    let checked = if cx.version >= 11 {
+        cluster.check_replica(cx.node(), topic, key.partition, log, wanted.leader_epoch)
+    } else {
+        cluster.check_leader(cx.node(), topic, key.partition, log, wanted.leader_epoch)
+    };
+    if let Err(error) = checked {
+        part.leader =
+            cx.current_leader(topic, key.partition).filter(|_| cx.version >= 16 && wire::is_about_leader(error.code()));
+        return failed(part, error);
     }
-    let limit = usize::try_from(wanted.max_bytes).unwrap_or(0).min(left);
+    let preferred = cluster.preferred_replica(cx.node(), topic, key.partition, rack);
+    let limit = match preferred {
+        Some(replica) => {
+            part.preferred = replica;
+            0
+        }
+        None => usize::try_from(wanted.max_bytes).unwrap_or(0).min(left),
+    };
+    let at_least_one = at_least_one && preferred.is_none();
     match log.read(wanted.offset, limit, at_least_one, &mut part.records) {
         Ok(slice) => {
             part.bytes = slice.bytes;
@@ -139,6 +191,7 @@ fn is_told(session: &Session, part: &Part) -> bool {
     !session.incremental
         || part.bytes > 0
         || part.error != 0
+        || part.preferred >= 0
         || session.partitions.get(&part.key).is_none_or(|wanted| wanted.told != (part.high_watermark, part.log_start))
 }
 
@@ -159,7 +212,13 @@ fn finish(session: &mut Session, parts: &[Part]) {
     session.rotate(&served);
 }
 
-fn write(version: i16, correlation: i32, session: &Session, parts: &[Part]) -> wire::Result<Reply> {
+fn write(
+    version: i16,
+    correlation: i32,
+    session: &Session,
+    parts: &[Part],
+    leaders: &[NodeEndpoint],
+) -> wire::Result<Reply> {
     let flexible = version >= 12;
     let mut topics: Vec<(&Key, Vec<&Part>)> = Vec::new();
     for part in parts.iter().filter(|part| is_told(session, part)) {
@@ -190,7 +249,11 @@ fn write(version: i16, correlation: i32, session: &Session, parts: &[Part]) -> w
         }
         frame.tags(flexible);
     }
-    frame.tags(flexible);
+    if leaders.is_empty() || version < 16 {
+        frame.tags(flexible);
+    } else {
+        frame.endpoints(leaders);
+    }
     frame.finish()
 }
 
@@ -218,7 +281,7 @@ impl Frame {
             self.head.put_i32(-1);
         }
         if version >= 11 {
-            self.head.put_i32(-1); // preferred read replica
+            self.head.put_i32(part.preferred);
         }
         if flexible {
             self.varint(part.bytes + 1);
@@ -233,7 +296,34 @@ impl Frame {
                 self.done.push(records.clone());
             }
         }
-        self.tags(flexible);
+        match part.leader {
+            Some((id, epoch)) if flexible => {
+                self.head.put_slice(&[1, CURRENT_LEADER, 9]); // one tag, of nine bytes
+                self.head.put_i32(id);
+                self.head.put_i32(epoch);
+                self.tags(true);
+            }
+            _ => self.tags(flexible),
+        }
+    }
+
+    /// The tagged field that says where the hinted leaders are.
+    fn endpoints(&mut self, leaders: &[NodeEndpoint]) {
+        let mut inner = Self::default();
+        inner.varint(leaders.len() + 1);
+        for leader in leaders {
+            inner.head.put_i32(leader.node_id.0);
+            inner.name(true, &leader.host);
+            inner.head.put_i32(leader.port);
+            match &leader.rack {
+                Some(rack) => inner.name(true, rack),
+                None => inner.head.put_u8(0),
+            }
+            inner.tags(true);
+        }
+        self.head.put_slice(&[1, NODE_ENDPOINTS]);
+        self.varint(inner.head.len());
+        self.head.put_slice(&inner.head);
     }
 
     fn tags(&mut self, flexible: bool) {
@@ -309,11 +399,18 @@ mod tests {
                 log_start: 5,
                 bytes: records.iter().map(Bytes::len).sum(),
                 records,
+                leader: if version >= 16 { Some((2, 7)) } else { None },
+                preferred: 3,
             };
+            let leaders = [NodeEndpoint::default()
+                .with_node_id(2.into())
+                .with_host(wire::text("h"))
+                .with_port(9)
+                .with_rack(Some(wire::text("r")))];
             let large = Bytes::from(vec![7_u8; COPIED * 3]);
             let parts = [part(0, vec![Bytes::from_static(b"small"), large.clone()]), part(300, vec![])];
             let session = Session { id: 4, ..Session::default() };
-            let Ok(reply) = write(version, 42, &session, &parts) else { panic!("not written") };
+            let Ok(reply) = write(version, 42, &session, &parts, &leaders) else { panic!("not written") };
             let mut bytes = match reply {
                 Reply::Parts(parts) => Bytes::from(parts.concat()),
                 _ => panic!("expected slices"),
@@ -329,6 +426,17 @@ mod tests {
             assert_eq!((partition.high_watermark, partition.last_stable_offset), (77, 77));
             assert_eq!(partition.records.as_ref().unwrap().len(), 5 + large.len());
             assert_eq!(topic.partitions[1].partition_index, 300);
+            if version >= 11 {
+                assert_eq!(partition.preferred_read_replica.0, 3);
+            }
+            if version >= 16 {
+                assert_eq!((partition.current_leader.leader_id.0, partition.current_leader.leader_epoch), (2, 7));
+                let node = &response.node_endpoints[0];
+                assert_eq!(
+                    (node.node_id.0, node.host.as_str(), node.port, node.rack.as_deref()),
+                    (2, "h", 9, Some("r"))
+                );
+            }
             assert_eq!(response.session_id, if version >= 7 { 4 } else { 0 });
         }
     }

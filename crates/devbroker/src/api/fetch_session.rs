@@ -76,6 +76,11 @@ impl FetchSessions {
         Ok(session)
     }
 
+    /// Forgets all sessions, as a node that restarts.
+    pub fn clear(&self) {
+        lock(&self.sessions).clear();
+    }
+
     /// Keeps a session for its next request.
     pub(super) fn end(&self, session: Session) {
         if session.id == 0 {

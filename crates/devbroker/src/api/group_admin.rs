@@ -3,6 +3,7 @@
 use super::Context;
 use super::wire::text;
 use crate::group::{Group, Phase};
+use crate::nodes::Coordinated;
 use crate::sync::lock;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::delete_groups_response::DeletableGroupResult;
@@ -66,7 +67,8 @@ pub(super) fn list(cx: &Context<'_>, request: ListGroupsRequest) -> ListGroupsRe
     let mut groups = Vec::new();
     for group in cx.shared.groups.all() {
         let group = lock(&group);
-        let hidden = group.phase == Phase::Dead || !wanted(&request.states_filter, group.phase.name());
+        let elsewhere = cx.shared.cluster.coordinator(Coordinated::Group(&group.id)) != cx.connection.node;
+        let hidden = elsewhere || group.phase == Phase::Dead || !wanted(&request.states_filter, group.phase.name());
         if hidden || !wanted(&request.types_filter, CLASSIC) {
             continue;
         }

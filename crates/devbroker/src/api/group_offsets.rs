@@ -29,9 +29,7 @@ pub(super) fn commit(cx: &Context<'_>, request: OffsetCommitRequest) -> OffsetCo
         for wanted in &topic.partitions {
             let index = wanted.partition_index;
             let metadata = wanted.committed_metadata.as_deref().unwrap_or("");
-            let error = if cx.fault != 0 {
-                cx.fault
-            } else if found.as_ref().and_then(|topic| topic.partition(index)).is_none() {
+            let error = if found.as_ref().and_then(|topic| topic.partition(index)).is_none() {
                 ResponseError::UnknownTopicOrPartition.code()
             } else if metadata.len() > LONGEST_METADATA {
                 ResponseError::OffsetMetadataTooLarge.code()
@@ -49,18 +47,16 @@ pub(super) fn commit(cx: &Context<'_>, request: OffsetCommitRequest) -> OffsetCo
         }
         topics.push(OffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions));
     }
-    if cx.fault == 0 {
-        let by = CommitBy {
-            member_id: &request.member_id,
-            instance_id: request.group_instance_id.as_deref(),
-            generation: request.generation_id_or_member_epoch,
-            knows_missing_groups: cx.version >= 9,
-        };
-        if let Err(error) = cx.shared.groups.commit(&request.group_id, by, accepted) {
-            // A refused member is told so for every partition, whatever else is wrong with it.
-            let partitions = topics.iter_mut().flat_map(|topic| topic.partitions.iter_mut());
-            partitions.for_each(|partition| partition.error_code = error.code());
-        }
+    let by = CommitBy {
+        member_id: &request.member_id,
+        instance_id: request.group_instance_id.as_deref(),
+        generation: request.generation_id_or_member_epoch,
+        knows_missing_groups: cx.version >= 9,
+    };
+    if let Err(error) = cx.shared.groups.commit(&request.group_id, by, accepted) {
+        // A refused member is told so for every partition, whatever else is wrong with it.
+        let partitions = topics.iter_mut().flat_map(|topic| topic.partitions.iter_mut());
+        partitions.for_each(|partition| partition.error_code = error.code());
     }
     OffsetCommitResponse::default().with_topics(topics)
 }
@@ -105,16 +101,10 @@ pub(super) fn fetch(cx: &Context<'_>, request: OffsetFetchRequest) -> OffsetFetc
                     topics.into_iter().map(|topic| (topic.name.to_string(), topic.partition_indexes)).collect()
                 });
                 let answer = OffsetFetchResponseGroup::default().with_group_id(group.group_id.clone());
-                if cx.fault != 0 {
-                    return answer.with_error_code(cx.fault);
-                }
                 answer.with_topics(look_up(cx, &group.group_id, topics).into_iter().map(topic_of_group).collect())
             })
             .collect();
         return OffsetFetchResponse::default().with_groups(groups);
-    }
-    if cx.fault != 0 {
-        return OffsetFetchResponse::default().with_error_code(cx.fault);
     }
     let topics = request
         .topics

@@ -26,13 +26,6 @@ fn owned(value: Option<StrBytes>) -> Option<String> {
 }
 
 pub(super) async fn join(cx: &Context<'_>, request: JoinGroupRequest) -> JoinGroupResponse {
-    if cx.fault != 0 {
-        return JoinGroupResponse::default()
-            .with_error_code(cx.fault)
-            .with_generation_id(-1)
-            .with_protocol_name(Some(StrBytes::new()))
-            .with_member_id(request.member_id);
-    }
     let session_timeout = millis(request.session_timeout_ms);
     let member_id = request.member_id.to_string();
     let joining = Joining {
@@ -84,9 +77,6 @@ pub(super) async fn join(cx: &Context<'_>, request: JoinGroupRequest) -> JoinGro
 }
 
 pub(super) async fn sync(cx: &Context<'_>, request: SyncGroupRequest) -> SyncGroupResponse {
-    if cx.fault != 0 {
-        return SyncGroupResponse::default().with_error_code(cx.fault);
-    }
     let syncing = Syncing {
         group: request.group_id.to_string(),
         member_id: request.member_id.to_string(),
@@ -114,9 +104,6 @@ pub(super) async fn sync(cx: &Context<'_>, request: SyncGroupRequest) -> SyncGro
 }
 
 pub(super) fn heartbeat(cx: &Context<'_>, request: HeartbeatRequest) -> HeartbeatResponse {
-    if cx.fault != 0 {
-        return HeartbeatResponse::default().with_error_code(cx.fault);
-    }
     let beat = cx.shared.groups.heartbeat(
         &request.group_id,
         &request.member_id,

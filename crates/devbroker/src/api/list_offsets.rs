@@ -30,17 +30,14 @@ pub(super) fn list(cx: &Context<'_>, request: ListOffsetsRequest) -> ListOffsets
                     .with_offset(-1)
                     .with_leader_epoch(-1);
                 let partition = found.as_ref().and_then(|topic| topic.partition(wanted.partition_index));
-                let error = match &partition {
-                    _ if cx.fault != 0 => cx.fault,
-                    None => ResponseError::UnknownTopicOrPartition.code(),
-                    Some(_) if wanted.current_leader_epoch > 0 => ResponseError::UnknownLeaderEpoch.code(),
-                    Some(_) => 0,
-                };
+                let led = cx.check_leader(found.as_deref(), wanted.partition_index, wanted.current_leader_epoch);
+                let error = led.err().map_or(0, |error| error.code());
                 match partition {
                     Some(partition) if error == 0 => match look_up(&partition, wanted.timestamp) {
-                        Ok(Some((offset, timestamp))) => {
-                            answer.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(0)
-                        }
+                        Ok(Some((offset, timestamp))) => answer
+                            .with_offset(offset)
+                            .with_timestamp(timestamp)
+                            .with_leader_epoch(partition.leader_epoch()),
                         Ok(None) => answer,
                         Err(error) => answer.with_error_code(error.code()),
                     },
@@ -80,16 +77,14 @@ pub(super) fn for_leader_epoch(cx: &Context<'_>, request: OffsetForLeaderEpochRe
                     .with_partition(wanted.partition)
                     .with_leader_epoch(-1)
                     .with_end_offset(-1);
+                if let Err(error) = cx.check_leader(found.as_deref(), wanted.partition, wanted.current_leader_epoch) {
+                    return answer.with_error_code(error.code());
+                }
                 match found.as_ref().and_then(|topic| topic.partition(wanted.partition)) {
-                    None => answer.with_error_code(ResponseError::UnknownTopicOrPartition.code()),
-                    Some(_) if wanted.current_leader_epoch > 0 => {
-                        answer.with_error_code(ResponseError::UnknownLeaderEpoch.code())
+                    Some(partition) if wanted.leader_epoch == partition.leader_epoch() => {
+                        answer.with_leader_epoch(wanted.leader_epoch).with_end_offset(partition.range().1)
                     }
-                    // There has only ever been epoch 0.
-                    Some(partition) if wanted.leader_epoch == 0 => {
-                        answer.with_leader_epoch(0).with_end_offset(partition.range().1)
-                    }
-                    Some(_) => answer,
+                    _ => answer,
                 }
             })
             .collect();

@@ -1,20 +1,19 @@
 //! Produce: batches are checked, placed and stored as they were sent.
 
-use super::wire::{self, Reply, text};
+use super::wire::{self, Reply, is_about_leader, text};
 use super::{Context, wire::encode};
 use crate::log::Appended;
 use crate::topics::Topic;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::produce_request::TopicProduceData;
-use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
-use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
+use kafka_protocol::messages::produce_response::{LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) fn handle(cx: &Context<'_>, correlation: i32, request: ProduceRequest) -> wire::Result<Reply> {
-    let refused = if cx.fault != 0 {
-        cx.fault
-    } else if !matches!(request.acks, -1..=1) {
+    let refused = if !matches!(request.acks, -1..=1) {
         ResponseError::InvalidRequiredAcks.code()
     } else if request.transactional_id.is_some() {
         ResponseError::TransactionalIdAuthorizationFailed.code()
@@ -23,11 +22,13 @@ pub(super) fn handle(cx: &Context<'_>, correlation: i32, request: ProduceRequest
     };
     let mut response = ProduceResponse::default();
     let mut failed = false;
+    let mut leaders = BTreeSet::new();
     for data in request.topic_data {
-        let answered = topic(cx, data, request.acks, refused);
+        let answered = topic(cx, data, request.acks, refused, &mut leaders);
         failed |= answered.partition_responses.iter().any(|partition| partition.error_code != 0);
         response.responses.push(answered);
     }
+    response.node_endpoints = cx.endpoints(&leaders);
     match request.acks {
         // Without an answer, closing the connection is the only way to say that something went wrong.
         0 if failed => Ok(Reply::Close("a produce request with acks=0 failed")),
@@ -36,7 +37,13 @@ pub(super) fn handle(cx: &Context<'_>, correlation: i32, request: ProduceRequest
     }
 }
 
-fn topic(cx: &Context<'_>, data: TopicProduceData, acks: i16, refused: i16) -> TopicProduceResponse {
+fn topic(
+    cx: &Context<'_>,
+    data: TopicProduceData,
+    acks: i16,
+    refused: i16,
+    leaders: &mut BTreeSet<i32>,
+) -> TopicProduceResponse {
     let by_id = cx.version >= 13;
     let (topic, missing) = if by_id {
         (cx.shared.topics.by_id(&data.topic_id), ResponseError::UnknownTopicId)
@@ -50,25 +57,37 @@ fn topic(cx: &Context<'_>, data: TopicProduceData, acks: i16, refused: i16) -> T
             let error = ResponseError::try_from_code(refused).unwrap_or(ResponseError::UnknownServerError);
             Err((error, "the request was refused as a whole"))
         } else {
-            append(topic.as_ref(), missing, partition.index, partition.records, acks)
+            append(cx, topic.as_ref(), missing, partition.index, partition.records, acks)
         };
         response.partition_responses.push(match appended {
             Ok(appended) => answer
                 .with_base_offset(appended.base_offset)
                 .with_log_append_time_ms(appended.log_append_time)
                 .with_log_start_offset(appended.log_start),
-            Err((error, message)) => answer
-                .with_error_code(error.code())
-                .with_base_offset(-1)
-                .with_log_append_time_ms(-1)
-                .with_log_start_offset(-1)
-                .with_error_message(Some(text(message))),
+            Err((error, message)) => {
+                let answer = answer
+                    .with_error_code(error.code())
+                    .with_base_offset(-1)
+                    .with_log_append_time_ms(-1)
+                    .with_log_start_offset(-1)
+                    .with_error_message(Some(text(message)));
+                let hint = topic.as_ref().filter(|_| cx.version >= 10 && is_about_leader(error.code()));
+                match hint.and_then(|topic| cx.current_leader(topic, partition.index)) {
+                    Some((id, epoch)) => {
+                        leaders.insert(id);
+                        let leader = LeaderIdAndEpoch::default().with_leader_id(BrokerId(id)).with_leader_epoch(epoch);
+                        answer.with_current_leader(leader)
+                    }
+                    None => answer,
+                }
+            }
         });
     }
     response
 }
 
 fn append(
+    cx: &Context<'_>,
     topic: Option<&Arc<Topic>>,
     missing: ResponseError,
     index: i32,
@@ -78,6 +97,9 @@ fn append(
     let topic = topic.ok_or((missing, "there is no such topic"))?;
     let partition =
         topic.partition(index).ok_or((ResponseError::UnknownTopicOrPartition, "there is no such partition"))?;
+    if let Err(error) = cx.check_leader(Some(topic), index, -1) {
+        return Err((error, "this node does not lead the partition"));
+    }
     match records {
         Some(records) if !records.is_empty() => partition.append(&records, acks),
         _ => Err((ResponseError::InvalidRecord, "a produce request has exactly one record batch per partition")),

@@ -78,3 +78,8 @@ pub(crate) fn outcome(result: std::result::Result<(), (ResponseError, String)>) 
         Err((error, message)) => (error.code(), Some(text(message))),
     }
 }
+
+/// Whether an error sends the client to another leader, so that the answer says which.
+pub(crate) fn is_about_leader(code: i16) -> bool {
+    code == ResponseError::NotLeaderOrFollower.code() || code == ResponseError::FencedLeaderEpoch.code()
+}

@@ -12,14 +12,12 @@ use crate::sync::{lock, now_ms};
 use crate::topic_configs::LogSettings;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
+use leading::Leading;
 use milena_kafka::records::{self, BatchHeader, TimestampType};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 use tokio::sync::Notify;
-
-/// Epoch of the only leader there is.
-pub(crate) const LEADER_EPOCH: i32 = 0;
 
 /// A batch of the log: in memory, in a file, or both.
 #[derive(Debug)]
@@ -58,6 +56,7 @@ struct State {
 pub(crate) struct Partition {
     state: Mutex<State>,
     cache_limit: usize,
+    leading: Leading,
 }
 
 /// Result of an append.
@@ -105,9 +104,11 @@ impl Partition {
         let mut batches = VecDeque::new();
         let mut producers = Producers::default();
         let mut bytes = 0;
+        let mut epoch = 0;
         let files = Files::open(dir, trusted, |header, place| {
             bytes += header.total_len() as u64;
             producers.record(&header, header.base_offset, -1);
+            epoch = epoch.max(header.leader_epoch);
             batches.push_back(Stored {
                 base: header.base_offset,
                 last: header.last_offset(),
@@ -118,6 +119,7 @@ impl Partition {
             });
         })?;
         let partition = Self::with(settings, Some(files), None, cache_limit);
+        partition.leading.start_at(epoch);
         {
             let mut state = lock(&partition.state);
             state.first_cached = batches.len();
@@ -150,7 +152,7 @@ impl Partition {
             waiting: Vec::new(),
             deleted: false,
         };
-        Self { state: Mutex::new(state), cache_limit }
+        Self { state: Mutex::new(state), cache_limit, leading: Leading::default() }
     }
 
     /// Appends the one batch that a produce request brings for this partition.
@@ -160,7 +162,7 @@ impl Partition {
         let mut woken = Vec::new();
         let appended = {
             let mut state = lock(&self.state);
-            let appended = state.append(records, &header, acks, now, self.cache_limit)?;
+            let appended = state.append(records, &header, acks, now, self.cache_limit, &self.leading)?;
             std::mem::swap(&mut woken, &mut state.waiting);
             appended
         };
@@ -344,14 +346,15 @@ impl State {
         acks: i16,
         now: i64,
         cache_limit: usize,
+        leading: &Leading,
     ) -> Result<Appended, Refused> {
         if self.deleted {
             return Err((ResponseError::UnknownTopicOrPartition, "the topic has been deleted"));
         }
-        if acks == -1 && self.settings.min_insync_replicas > 1 {
+        if acks == -1 && self.settings.min_insync_replicas > leading.in_sync() {
             return Err((
                 ResponseError::NotEnoughReplicas,
-                "min.insync.replicas is more than the one replica there is",
+                "min.insync.replicas is more than the replicas that are in sync",
             ));
         }
         if header.total_len() > usize::try_from(self.settings.max_message_bytes).unwrap_or(0) {
@@ -391,8 +394,8 @@ impl State {
         let mut copy = BytesMut::from(records);
         let mut max_timestamp = header.max_timestamp;
         let mut log_append_time = -1;
-        let mut placed =
-            records::set_base_offset(&mut copy, base).and_then(|()| records::set_leader_epoch(&mut copy, LEADER_EPOCH));
+        let mut placed = records::set_base_offset(&mut copy, base)
+            .and_then(|()| records::set_leader_epoch(&mut copy, leading.epoch()));
         if self.settings.log_append_time {
             placed = placed.and_then(|()| records::set_log_append_time(&mut copy, now));
             max_timestamp = now;
@@ -517,5 +520,6 @@ impl State {
 }
 
 mod cleaner;
+mod leading;
 #[cfg(test)]
 mod tests;
