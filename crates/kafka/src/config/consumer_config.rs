@@ -40,6 +40,8 @@ impl IsolationLevel {
 pub(crate) enum Assignor {
     Range,
     RoundRobin,
+    Sticky,
+    CooperativeSticky,
 }
 
 /// Checked configuration of a consumer.
@@ -47,6 +49,8 @@ pub(crate) enum Assignor {
 pub struct ConsumerConfig {
     pub(crate) client: ClientConfig,
     pub(crate) group_id: Option<String>,
+    /// `group.instance.id`: a static member.
+    pub(crate) group_instance_id: Option<String>,
     pub(crate) api_timeout: Duration,
     pub(crate) session_timeout: Duration,
     pub(crate) heartbeat_interval: Duration,
@@ -82,9 +86,6 @@ impl ConsumerConfig {
         if values.text("group.protocol").is_some_and(|name| name.eq_ignore_ascii_case("consumer")) {
             return values.refuse("group.protocol", "the new group protocol is not supported yet; use classic");
         }
-        if values.is_given("group.instance.id") {
-            return values.refuse("group.instance.id", "static membership is not supported yet; remove the property");
-        }
         let group_id = values.text("group.id").map(str::to_owned);
         if group_id.as_deref() == Some("") {
             return values.refuse("group.id", "String must be non-empty");
@@ -102,6 +103,7 @@ impl ConsumerConfig {
             auto_commit: (group_id.is_some() && values.flag("enable.auto.commit"))
                 .then(|| values.millis("auto.commit.interval.ms")),
             group_id,
+            group_instance_id: instance_id(&values)?,
             api_timeout: values.millis("default.api.timeout.ms"),
             session_timeout: session,
             heartbeat_interval: heartbeat,
@@ -127,21 +129,41 @@ impl ConsumerConfig {
     }
 }
 
+fn instance_id(values: &Values<'_>) -> Result<Option<String>> {
+    let Some(id) = values.text("group.instance.id") else { return Ok(None) };
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    let reason = match id {
+        "" => "it must not be empty; remove the property for a member that is not static",
+        "." | ".." => "it must not be \".\" or \"..\"",
+        id if id.len() > 249 => "it must not be longer than 249 characters",
+        id if !id.chars().all(allowed) => "it may have ASCII letters, digits, '.', '_' and '-' only",
+        id => return Ok(Some(id.to_owned())),
+    };
+    values.refuse("group.instance.id", reason)
+}
+
 fn assignors(values: &Values<'_>) -> Result<Vec<Assignor>> {
     let mut assignors = Vec::new();
     for class in values.list("partition.assignment.strategy") {
-        match class.rsplit('.').next() {
-            Some("RangeAssignor") => assignors.push(Assignor::Range),
-            Some("RoundRobinAssignor") => assignors.push(Assignor::RoundRobin),
-            // Java's default names it second, for members that move on from eager rebalancing; such a member is eager.
-            Some("CooperativeStickyAssignor") if !assignors.is_empty() => {}
+        let assignor = match class.rsplit('.').next() {
+            Some("RangeAssignor") => Assignor::Range,
+            Some("RoundRobinAssignor") => Assignor::RoundRobin,
+            Some("StickyAssignor") => Assignor::Sticky,
+            Some("CooperativeStickyAssignor") => Assignor::CooperativeSticky,
             _ => {
                 return values.refuse(
                     "partition.assignment.strategy",
-                    format!("{class} is not supported; use org.apache.kafka.clients.consumer.RangeAssignor or RoundRobinAssignor"),
+                    format!(
+                        "{class} is not supported; use RangeAssignor, RoundRobinAssignor, StickyAssignor or \
+                         CooperativeStickyAssignor of org.apache.kafka.clients.consumer"
+                    ),
                 );
             }
+        };
+        if assignors.contains(&assignor) {
+            return values.refuse("partition.assignment.strategy", format!("{class} is named twice"));
         }
+        assignors.push(assignor);
     }
     if assignors.is_empty() {
         return values.refuse("partition.assignment.strategy", "it must name at least one assignor");

@@ -16,7 +16,7 @@ mod tests;
 
 pub use admin_config::AdminConfig;
 pub use admin_keys::ADMIN_KEYS;
-pub(crate) use client_config::{ClientConfig, RecoveryStrategy};
+pub(crate) use client_config::{Backoff, ClientConfig, RecoveryStrategy};
 pub use consumer_config::ConsumerConfig;
 pub(crate) use consumer_config::{Assignor, IsolationLevel, OffsetReset};
 pub use consumer_keys::CONSUMER_KEYS;

@@ -4,21 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use milena_api::record::TopicPartition;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::batch::FetchedBatch;
 use super::commit::{CommitFuture, Committer};
+use super::committed::fetch_committed;
 use super::fetching::Fetching;
 use super::positions::{Finder, Positions, Wanted};
+use super::rebalance::{Group, next_event};
 use super::subscription::{StartOffset, Subscription};
 use super::wakeup::Wakeup;
 use crate::config::ConsumerConfig;
 use crate::error::{Error, Result};
-use crate::group::{Command, Coordinator, Event, Membership};
+use crate::group::{Change, Coordinator};
+use crate::group_metadata::GroupMetadata;
 use crate::metrics::{Metric, Readings};
 use crate::net::{Cluster, Metadata, TopicsWanted};
 use crate::offset_and_metadata::OffsetAndMetadata;
@@ -28,11 +30,12 @@ use crate::offset_and_metadata::OffsetAndMetadata;
 pub enum Polled {
     /// Records, `max.poll.records` at most over all batches. Their positions are passed.
     Records(Vec<FetchedBatch>),
-    /// The group has given partitions to this member; their positions are known.
+    /// A rebalance is over, and has given this member these partitions on top of those that it has kept; their positions are known.
+    /// Without cooperative rebalancing nothing is kept, so these are all.
     Assigned(Vec<TopicPartition>),
-    /// The group wants partitions back. They are this member's until the next poll, and may be committed until then.
+    /// The group wants these partitions back. They are this member's until the next poll, and may be committed until then.
     Revoking(Vec<TopicPartition>),
-    /// The group has taken partitions away; nothing can be committed for them any more.
+    /// The group has taken these partitions away; nothing can be committed for them any more.
     Lost(Vec<TopicPartition>),
     /// Somebody called [`Wakeup::wakeup`].
     Woken,
@@ -44,25 +47,21 @@ pub enum Polled {
 ///
 /// A consumer that is dropped without [`close`](Consumer::close) leaves its group in the background.
 pub struct Consumer {
-    config: Arc<ConsumerConfig>,
+    pub(super) config: Arc<ConsumerConfig>,
     cluster: Arc<Cluster>,
-    coordinator: Option<Arc<Coordinator>>,
+    pub(super) coordinator: Option<Arc<Coordinator>>,
     committer: Option<Committer>,
-    membership: Option<Membership>,
+    pub(super) group: Option<Group>,
     subscription: Option<Subscription>,
     /// Topics that the group was told.
     matched: Option<Vec<Arc<str>>>,
-    assignment: BTreeSet<TopicPartition>,
-    fetching: Fetching,
-    finding: Option<BoxFuture<'static, Result<Positions>>>,
-    /// An assignment that its owner has not heard of yet.
-    untold: bool,
-    /// The owner was told to give partitions up, and does so until it polls again.
-    giving_up: bool,
+    pub(super) assignment: BTreeSet<TopicPartition>,
+    pub(super) fetching: Fetching,
+    pub(super) finding: Option<BoxFuture<'static, Result<Positions>>>,
     refresh: Option<BoxFuture<'static, Result<Arc<Metadata>>>>,
-    refresh_at: Instant,
+    pub(super) refresh_at: Instant,
     refresh_failures: u32,
-    failed: Option<Error>,
+    pub(super) failed: Option<Error>,
     auto_commit_at: Option<Instant>,
     wakeup: Wakeup,
 }
@@ -75,28 +74,35 @@ impl Consumer {
     pub fn new(config: ConsumerConfig) -> Result<Self> {
         let config = Arc::new(config);
         let cluster = Cluster::new(config.client.clone());
-        let coordinator = config.group_id.as_deref().map(|group| Coordinator::new(Arc::clone(&cluster), group));
-        let committer = coordinator.as_ref().map(|of| Committer::new(Arc::clone(of), Arc::clone(&config)));
-        Ok(Self {
+        let mut consumer = Self {
             fetching: Fetching::new(Arc::clone(&cluster), Arc::clone(&config)),
             auto_commit_at: None,
             config,
             cluster,
-            coordinator,
-            committer,
-            membership: None,
+            coordinator: None,
+            committer: None,
+            group: None,
             subscription: None,
             matched: None,
             assignment: BTreeSet::new(),
             finding: None,
-            untold: false,
-            giving_up: false,
             refresh: None,
             refresh_at: Instant::now(),
             refresh_failures: 0,
             failed: None,
             wakeup: Wakeup::default(),
-        })
+        };
+        consumer.leave_group();
+        Ok(consumer)
+    }
+
+    /// Begins with the group anew: whoever it was to it so far leaves in the background.
+    fn leave_group(&mut self) {
+        let (group, instance) = (self.config.group_id.as_deref(), self.config.group_instance_id.as_deref());
+        self.group = None;
+        self.coordinator = group.map(|group| Coordinator::new(Arc::clone(&self.cluster), group, instance));
+        let committer = |of| Committer::new(Arc::clone(of), Arc::clone(&self.config));
+        self.committer = self.coordinator.as_ref().map(committer);
     }
 
     /// Takes part in the group `group.id` for these topics; replaces what was read before.
@@ -105,19 +111,61 @@ impl Consumer {
         self.matched = None;
         self.refresh_at = Instant::now();
         self.refresh = None;
-        if self.membership.is_none() {
+        if self.group.is_none() {
             self.replace_partitions(Vec::new());
         }
     }
 
-    /// Reads these partitions, outside any group; replaces what was read before. Positions are found by the next polls.
+    /// Leaves the group in the background and reads nothing any more. What is to be committed is to be committed before.
+    pub fn unsubscribe(&mut self) {
+        self.assign(Vec::new());
+    }
+
+    /// Reads these partitions, outside any group; replaces what was read before. Positions are found by the next polls. With
+    /// `group.id`, offsets can be committed as long as the group has no members.
     pub fn assign(&mut self, partitions: Vec<(TopicPartition, StartOffset)>) {
         self.subscription = None;
-        self.membership = None;
-        self.untold = false;
-        self.giving_up = false;
+        self.matched = None;
+        if self.group.is_some() {
+            self.leave_group();
+        }
         self.replace_partitions(partitions);
         self.refresh_at = Instant::now();
+        self.refresh = None;
+    }
+
+    /// Joins the group again with the next poll, whether or not anything has changed.
+    pub fn enforce_rebalance(&mut self, reason: &str) {
+        if let Some(group) = &self.group {
+            group.membership.rejoin(reason.to_owned());
+        }
+    }
+
+    /// Who this consumer is in its group, for producers that commit its offsets; `None` without `group.id`.
+    pub fn group_metadata(&self) -> Option<GroupMetadata> {
+        self.coordinator.as_ref().map(|coordinator| coordinator.metadata())
+    }
+
+    /// What the group has committed for these partitions; those without are left out.
+    ///
+    /// # Errors
+    /// Without `group.id`; what the coordinator refuses; [`Error::Timeout`] after `default.api.timeout.ms`.
+    pub async fn committed(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
+        let doing = "cannot fetch committed offsets";
+        let Some(coordinator) = &self.coordinator else { return Err(Error::illegal(doing, "group.id is not set")) };
+        if partitions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let fetched =
+            tokio::time::timeout(self.config.api_timeout, fetch_committed(coordinator, &self.config, partitions));
+        fetched.await.unwrap_or_else(|_| {
+            let reason =
+                format!("no answer within {} ms (default.api.timeout.ms)", self.config.api_timeout.as_millis());
+            Err(Error::timeout(format!("{doing} of group {}", coordinator.group), reason))
+        })
     }
 
     fn replace_partitions(&mut self, partitions: Vec<(TopicPartition, StartOffset)>) {
@@ -168,6 +216,7 @@ impl Consumer {
         let start = Instant::now();
         let deadline = start.checked_add(timeout);
         self.settle_last_event(start).await;
+        self.nudge(start)?;
         loop {
             if self.wakeup.take() {
                 return Ok(Polled::Woken);
@@ -175,13 +224,18 @@ impl Consumer {
             if let Some(error) = &self.failed {
                 return Err(error.clone());
             }
-            let event = self.membership.as_mut().and_then(|membership| membership.events.try_recv().ok());
-            if let Some(polled) = event.and_then(|event| self.take_event(event)) {
-                return polled;
+            let event = self.group.as_mut().and_then(|group| group.events.try_recv().ok());
+            if let Some(event) = event {
+                match self.take_event(event) {
+                    Some(polled) => return polled,
+                    None => continue,
+                }
             }
-            if self.untold && self.fetching.nothing_to_find() && self.finding.is_none() {
-                self.untold = false;
-                return Ok(Polled::Assigned(self.assignment.iter().cloned().collect()));
+            if self.finding.is_none()
+                && self.fetching.nothing_to_find()
+                && let Some(added) = self.group.as_mut().and_then(|group| group.untold.take())
+            {
+                return Ok(Polled::Assigned(added.into_iter().collect()));
             }
             if let Some(batches) = self.fetching.take_records()? {
                 // What comes next is asked for before the owner is busy with these.
@@ -202,7 +256,7 @@ impl Consumer {
             tokio::select! {
                 biased;
                 () = self.wakeup.called() => {}
-                event = next_event(&mut self.membership) => if let Some(polled) = self.take_event(event) {
+                event = next_event(&mut self.group) => if let Some(polled) = self.take_event(event) {
                     return polled;
                 },
                 found = ready_or_pending(&mut self.finding) => {
@@ -218,10 +272,26 @@ impl Consumer {
         }
     }
 
+    /// Work in the background goes on also where records are always there already, so that nobody ever waits.
+    fn nudge(&mut self, now: Instant) -> Result<()> {
+        if self.finding.is_none() && self.refresh.is_none() && now < self.refresh_at {
+            return Ok(());
+        }
+        self.start_work();
+        if let Some(found) = self.finding.as_mut().and_then(FutureExt::now_or_never) {
+            self.finding = None;
+            self.fetching.found(found?);
+        }
+        if let Some(refreshed) = self.refresh.as_mut().and_then(FutureExt::now_or_never) {
+            self.refreshed(refreshed);
+        }
+        Ok(())
+    }
+
     /// The owner has polled again, so it is done with what it was told last.
     async fn settle_last_event(&mut self, now: Instant) {
-        if let Some(membership) = &self.membership {
-            membership.polled(now);
+        if let Some(group) = &self.group {
+            group.membership.polled(now);
         }
         if let Some(interval) = self.config.auto_commit
             && now >= *self.auto_commit_at.get_or_insert(now + interval)
@@ -229,56 +299,14 @@ impl Consumer {
             self.auto_commit_at = Some(now + interval);
             drop(self.commit_positions(None));
         }
-        if self.giving_up {
+        if self.group.as_ref().is_some_and(|group| group.giving_up.is_some()) {
             if self.config.auto_commit.is_some()
                 && let Some(committed) = self.commit_positions(Some(self.config.api_timeout))
                 && let Err(error) = committed.await
             {
                 tracing::warn!(%error, "could not commit before partitions were given up");
             }
-            self.giving_up = false;
-            self.replace_partitions(Vec::new());
-            self.tell(Command::Revoked);
-        }
-    }
-
-    fn tell(&self, command: Command) {
-        if let Some(membership) = &self.membership {
-            membership.tell(command);
-        }
-    }
-
-    fn take_event(&mut self, event: Event) -> Option<Result<Polled>> {
-        match event {
-            Event::Assigned(partitions) => {
-                let start = |at| (at, StartOffset::Committed);
-                self.replace_partitions(partitions.into_iter().map(start).collect());
-                self.untold = true;
-                None
-            }
-            Event::Revoke | Event::Lost if self.assignment.is_empty() || self.untold => {
-                // The owner has nothing, or has not heard that it has.
-                self.untold = false;
-                self.giving_up = false;
-                self.replace_partitions(Vec::new());
-                self.tell(Command::Revoked);
-                None
-            }
-            Event::Revoke => {
-                self.giving_up = true;
-                Some(Ok(Polled::Revoking(self.assignment.iter().cloned().collect())))
-            }
-            Event::Lost => {
-                let partitions = self.assignment.iter().cloned().collect();
-                self.giving_up = false;
-                self.replace_partitions(Vec::new());
-                self.tell(Command::Revoked);
-                Some(Ok(Polled::Lost(partitions)))
-            }
-            Event::Failed(error) => {
-                self.failed = Some(error.clone());
-                Some(Err(error))
-            }
+            self.given_up();
         }
     }
 
@@ -320,13 +348,12 @@ impl Consumer {
             self.failed = Some(Error::illegal("cannot subscribe", reason));
             return;
         };
-        let membership =
-            self.membership.get_or_insert_with(|| Membership::start(Arc::clone(coordinator), Arc::clone(&self.config)));
+        let group = self.group.get_or_insert_with(|| Group::start(coordinator, &self.config));
         if let Subscription::Topics(topics) = subscription {
             let mut topics: Vec<Arc<str>> = topics.iter().map(|topic| Arc::from(topic.as_str())).collect();
             topics.sort();
             topics.dedup();
-            membership.tell(Command::Topics(topics.clone()));
+            group.membership.change(Change::Topics(topics.clone()));
             self.matched = Some(topics);
         }
     }
@@ -334,7 +361,13 @@ impl Consumer {
     fn start_refresh(&mut self) {
         let wanted = match &self.subscription {
             Some(Subscription::Pattern(_)) => TopicsWanted::All,
-            Some(Subscription::Topics(_)) => TopicsWanted::These(self.matched.clone().unwrap_or_default()),
+            Some(Subscription::Topics(_)) => {
+                let mut topics = self.matched.clone().unwrap_or_default();
+                topics.extend(self.group.iter().flat_map(|group| &group.watch).cloned());
+                topics.sort();
+                topics.dedup();
+                TopicsWanted::These(topics)
+            }
             None => {
                 let mut topics: Vec<Arc<str>> = self.assignment.iter().map(|at| Arc::clone(&at.topic)).collect();
                 topics.dedup();
@@ -377,7 +410,7 @@ impl Consumer {
             };
         self.fetching.look_again();
         let Some(Subscription::Pattern(matches)) = &self.subscription else {
-            self.tell(Command::MetadataChanged);
+            self.tell(Change::Metadata);
             return;
         };
         let hidden =
@@ -386,9 +419,9 @@ impl Consumer {
         let mut topics: Vec<Arc<str>> = names.cloned().collect();
         topics.sort();
         if self.matched.as_ref() == Some(&topics) {
-            self.tell(Command::MetadataChanged);
+            self.tell(Change::Metadata);
         } else {
-            self.tell(Command::Topics(topics.clone()));
+            self.tell(Change::Topics(topics.clone()));
             self.matched = Some(topics);
         }
     }
@@ -401,7 +434,13 @@ impl Consumer {
     /// # Cancel safety
     /// The commit goes on; only its outcome is not heard of.
     pub async fn commit_sync(&mut self, offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>) -> Result<()> {
-        self.commit(offsets.clone(), Some(self.config.api_timeout))?.await
+        let limit = self.config.api_timeout;
+        let committed = self.commit(offsets.clone(), Some(limit))?;
+        // Commits that were ordered before may take some of the time.
+        tokio::time::timeout(limit, committed).await.unwrap_or_else(|_| {
+            let reason = format!("not done within {} ms (default.api.timeout.ms)", limit.as_millis());
+            Err(Error::timeout("cannot commit offsets", reason))
+        })
     }
 
     /// Commits offsets in the background. It is tried once: the next commit says the same and more.
@@ -429,12 +468,11 @@ impl Consumer {
     }
 
     fn commit_positions(&mut self, within: Option<Duration>) -> Option<CommitFuture> {
-        let positions = self.assignment.iter().filter_map(|at| {
-            let offset = self.fetching.position(at)?;
-            Some((at.clone(), OffsetAndMetadata::new(offset)))
-        });
+        let untold = self.group.as_ref().and_then(|group| group.untold.as_ref());
+        let told = self.assignment.iter().filter(|at| !untold.is_some_and(|untold| untold.contains(*at)));
+        let positions = told.filter_map(|at| Some((at.clone(), OffsetAndMetadata::new(self.fetching.position(at)?))));
         let positions: BTreeMap<_, _> = positions.collect();
-        if positions.is_empty() || self.untold {
+        if positions.is_empty() {
             return None;
         }
         self.commit(positions, within).ok()
@@ -457,11 +495,8 @@ impl Consumer {
             if let Some(committer) = &mut self.committer {
                 committer.finish().await;
             }
-            if let Some(membership) = &self.membership {
-                let (told, left) = oneshot::channel();
-                membership.tell(Command::Leave(told));
-                // An error says that the member has gone already.
-                drop(left.await);
+            if let Some(group) = &self.group {
+                group.membership.leave().await;
             }
         };
         if tokio::time::timeout(timeout, ending).await.is_err() {
@@ -472,16 +507,6 @@ impl Consumer {
             return;
         }
         self.cluster.close();
-    }
-}
-
-async fn next_event(membership: &mut Option<Membership>) -> Event {
-    match membership {
-        Some(membership) => match membership.events.recv().await {
-            Some(event) => event,
-            None => std::future::pending().await,
-        },
-        None => std::future::pending().await,
     }
 }
 

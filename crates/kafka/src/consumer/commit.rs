@@ -96,22 +96,53 @@ impl Committer {
 
 async fn serve(coordinator: Arc<Coordinator>, config: Arc<ConsumerConfig>, mut orders: mpsc::UnboundedReceiver<Order>) {
     while let Some(Order { offsets, identity, deadline, reply }) = orders.recv().await {
-        let mut failures = 0;
-        let outcome = loop {
-            let outcome = commit(&coordinator, &identity, &offsets).await;
-            let Err(error) = &outcome else { break outcome };
-            failures += 1;
-            let next = Instant::now() + config.client.retry_backoff.after(failures);
-            let again = error.is_retriable() || error.code() == Some(ErrorCode::REBALANCE_IN_PROGRESS);
-            if !again || deadline.is_none_or(|deadline| next >= deadline) || coordinator.identity() != identity {
-                break outcome;
-            }
-            tracing::debug!(group = %coordinator.group, %error, "committing again");
-            tokio::time::sleep_until(next).await;
-        };
+        let outcome = settle(&coordinator, &config, &offsets, identity, deadline).await;
         // Whoever asked may have stopped waiting.
         drop(reply.send(outcome));
     }
+}
+
+/// Commits, again and again if there is time.
+async fn settle(
+    coordinator: &Coordinator,
+    config: &ConsumerConfig,
+    offsets: &Offsets,
+    ordered_by: Identity,
+    deadline: Option<Instant>,
+) -> Result<()> {
+    let mut identity = ordered_by.clone();
+    let mut failures = 0;
+    loop {
+        let attempt = commit(coordinator, &identity, offsets);
+        let outcome = match deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, attempt).await.unwrap_or_else(|_| {
+                let reason = "the coordinator has not answered within default.api.timeout.ms".to_owned();
+                Err(Error::timeout(format!("cannot commit offsets of group {}", coordinator.group), reason))
+            }),
+            None => attempt.await,
+        };
+        let Err(error) = &outcome else { return outcome };
+        failures += 1;
+        let next = Instant::now() + config.client.retry_backoff.after(failures);
+        let again = error.is_retriable() || error.code() == Some(ErrorCode::REBALANCE_IN_PROGRESS);
+        if !again || deadline.is_none_or(|deadline| next >= deadline) {
+            return outcome;
+        }
+        tracing::debug!(group = %coordinator.group, %error, "committing again");
+        tokio::time::sleep_until(next).await;
+        let now = coordinator.identity();
+        if now != identity {
+            // A later generation commits for an earlier one only what has been this member's all the time (invariant 5).
+            if now.generation < 0 || !coordinator.has_owned_since(ordered_by.generation, offsets.keys()) {
+                return Err(moved_on(coordinator, "the group has rebalanced meanwhile"));
+            }
+            identity = now;
+        }
+    }
+}
+
+fn moved_on(coordinator: &Coordinator, reason: impl Into<String>) -> Error {
+    Error::CommitFailed { group: coordinator.group.to_string(), reason: reason.into() }
 }
 
 async fn commit(coordinator: &Coordinator, identity: &Identity, offsets: &Offsets) -> Result<()> {
@@ -141,16 +172,32 @@ async fn commit(coordinator: &Coordinator, identity: &Identity, offsets: &Offset
             .with_group_id(coordinator.group_id())
             .with_generation_id_or_member_epoch(identity.generation)
             .with_member_id(StrBytes::from_string(identity.member_id.clone()))
+            .with_group_instance_id(coordinator.instance_id().filter(|_| identity.generation >= 0))
             .with_topics(topics)
     };
     let response = coordinator.ask(Lane::Offsets, Duration::ZERO, build).await?;
-    let mut partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
-    match partitions.find_map(|partition| ErrorCode::from_wire(partition.error_code)) {
-        None => Ok(()),
-        Some(code @ (ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION | ErrorCode::FENCED_INSTANCE_ID)) => {
-            let reason = format!("the group has rebalanced and given the partitions to another member ({code})");
-            Err(Error::CommitFailed { group: coordinator.group.to_string(), reason })
+    let partitions = response.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |of| (topic, of)));
+    let refused = partitions.filter_map(|(topic, of)| Some((topic, of, ErrorCode::from_wire(of.error_code)?)));
+    // What a retry does not cure tells more.
+    let Some((topic, of, code)) = refused.min_by_key(|(_, _, code)| code.is_retriable()) else { return Ok(()) };
+    match code {
+        // The coordinator has begun the next generation, and the answer to this member's join is on its way.
+        ErrorCode::ILLEGAL_GENERATION | ErrorCode::UNKNOWN_MEMBER_ID if coordinator.is_joining_from(identity) => {
+            Err(coordinator.refused("cannot commit offsets", ErrorCode::REBALANCE_IN_PROGRESS))
         }
-        Some(code) => Err(coordinator.refused("cannot commit offsets", code)),
+        ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION if identity.generation < 0 => {
+            Err(coordinator.refused("cannot commit offsets of a group that has members without being one", code))
+        }
+        ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION => {
+            let reason = format!("the group has rebalanced and given the partitions to another member ({code})");
+            Err(moved_on(coordinator, reason))
+        }
+        ErrorCode::REBALANCE_IN_PROGRESS | ErrorCode::FENCED_INSTANCE_ID => {
+            Err(coordinator.refused("cannot commit offsets", code))
+        }
+        code => Err(coordinator.refused(
+            &format!("cannot commit an offset of {}-{}, and others,", topic.name.0.as_str(), of.partition_index),
+            code,
+        )),
     }
 }

@@ -69,7 +69,6 @@ impl Fetching {
     }
 
     /// Reads these too; partitions that are read already are left alone.
-    #[allow(dead_code, reason = "used by incremental assignments")]
     pub(super) fn add(&mut self, partitions: Vec<(TopicPartition, StartOffset)>) {
         self.jumps += 1;
         for (at, start) in partitions {
@@ -80,7 +79,6 @@ impl Fetching {
     }
 
     /// Reads these no more; the others are not disturbed, and what was fetched for them is kept.
-    #[allow(dead_code, reason = "used by incremental assignments")]
     pub(super) fn remove(&mut self, partitions: &[TopicPartition]) {
         for at in partitions {
             self.partitions.remove(at);

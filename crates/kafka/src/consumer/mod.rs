@@ -12,6 +12,7 @@ mod fetching;
 pub(crate) mod fuzzing;
 mod partition;
 mod positions;
+mod rebalance;
 mod subscription;
 mod wakeup;
 

@@ -1,13 +1,16 @@
 //! The broker that coordinates a group, and who a member is to it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kafka_protocol::messages::{FindCoordinatorRequest, GroupId};
 use kafka_protocol::protocol::{Request, StrBytes};
+use milena_api::record::TopicPartition;
 
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
+use crate::group_metadata::GroupMetadata;
 use crate::net::{Cluster, Lane, Target, TopicsWanted};
 
 /// A member as the coordinator knows it.
@@ -24,22 +27,40 @@ impl Default for Identity {
     }
 }
 
+/// What a membership is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Phase {
+    /// Not a member, or not any more.
+    #[default]
+    Out,
+    /// A join is in flight: no heartbeats.
+    Joining,
+    /// The group has a new generation, and this member works out what everyone gets.
+    Leading,
+    Stable,
+}
+
 #[derive(Default)]
 struct State {
     node: Option<i32>,
     identity: Identity,
+    phase: Phase,
+    /// The generation since which a partition has been this member's without a break.
+    owned: BTreeMap<TopicPartition, i32>,
 }
 
 /// A group's coordinator as one client sees it.
 pub(crate) struct Coordinator {
     pub cluster: Arc<Cluster>,
     pub group: Arc<str>,
+    /// `group.instance.id`: the member is static.
+    pub instance: Option<Arc<str>>,
     state: Mutex<State>,
 }
 
 impl Coordinator {
-    pub(crate) fn new(cluster: Arc<Cluster>, group: &str) -> Arc<Self> {
-        Arc::new(Self { cluster, group: Arc::from(group), state: Mutex::default() })
+    pub(crate) fn new(cluster: Arc<Cluster>, group: &str, instance: Option<&str>) -> Arc<Self> {
+        Arc::new(Self { cluster, group: Arc::from(group), instance: instance.map(Arc::from), state: Mutex::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -54,8 +75,59 @@ impl Coordinator {
         self.state().identity = identity;
     }
 
+    pub(crate) fn phase(&self) -> Phase {
+        self.state().phase
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        self.state().phase = phase;
+    }
+
+    /// Whether the coordinator may know a newer generation of this member than the member itself does.
+    pub(crate) fn is_joining_from(&self, identity: &Identity) -> bool {
+        let state = self.state();
+        let same = !identity.member_id.is_empty() && state.identity.member_id == identity.member_id;
+        same && (state.identity.generation != identity.generation || state.phase == Phase::Joining)
+    }
+
+    /// Partitions are this member's as of a generation.
+    pub(crate) fn own(&self, partitions: &[TopicPartition], generation: i32) {
+        self.state().owned.extend(partitions.iter().map(|at| (at.clone(), generation)));
+    }
+
+    pub(crate) fn disown(&self, partitions: &[TopicPartition]) {
+        let mut state = self.state();
+        for at in partitions {
+            state.owned.remove(at);
+        }
+    }
+
+    /// Whether all of these have been this member's ever since `generation`, so that what it did then still counts.
+    pub(crate) fn has_owned_since<'a>(
+        &self,
+        generation: i32,
+        mut partitions: impl Iterator<Item = &'a TopicPartition>,
+    ) -> bool {
+        let state = self.state();
+        partitions.all(|at| state.owned.get(at).is_some_and(|since| *since <= generation))
+    }
+
     pub(crate) fn group_id(&self) -> GroupId {
         GroupId(StrBytes::from_string(self.group.to_string()))
+    }
+
+    pub(crate) fn instance_id(&self) -> Option<StrBytes> {
+        self.instance.as_deref().map(|id| StrBytes::from_string(id.to_owned()))
+    }
+
+    pub(crate) fn metadata(&self) -> GroupMetadata {
+        let Identity { member_id, generation } = self.identity();
+        GroupMetadata {
+            group_id: self.group.to_string(),
+            generation_id: generation,
+            member_id,
+            group_instance_id: self.instance.as_deref().map(str::to_owned),
+        }
     }
 
     pub(crate) fn known(&self) -> Option<i32> {
@@ -91,7 +163,19 @@ impl Coordinator {
         if code.is_coordinator_moved() {
             self.forget();
         }
-        Error::broker(format!("{doing} of group {}", self.group), code, None)
+        let hint = match (code, self.instance.as_deref()) {
+            (ErrorCode::FENCED_INSTANCE_ID, Some(instance)) => Some(format!(
+                "another member has joined with group.instance.id {instance:?} and has taken this one's place for good; \
+                 give each member an id of its own"
+            )),
+            (ErrorCode::INCONSISTENT_GROUP_PROTOCOL, _) => Some(
+                "the members of the group have no protocol in common; give all of them the same type and at least one \
+                 common partition.assignment.strategy"
+                    .to_owned(),
+            ),
+            _ => None,
+        };
+        Error::broker(format!("{doing} of group {}", self.group), code, hint)
     }
 
     async fn find(&self) -> Result<i32> {

@@ -1,77 +1,97 @@
-//! A member of a consumer group: a task that joins, keeps the membership alive, and leaves.
+//! A member of a group, of whatever type: a task that joins, keeps the membership alive, and leaves.
 //!
-//! Counterpart: org.apache.kafka.clients.consumer.internals.AbstractCoordinator. The task owns the protocol; its consumer hears of
-//! assignments and revocations as events, and says when it has given partitions up. Until then nothing is joined again.
+//! Counterpart: org.apache.kafka.clients.consumer.internals.AbstractCoordinator. The task owns the protocol with the coordinator; what
+//! members tell each other, and what the owner has to do at each step, is the [`Protocol`]'s. Nothing is joined before the owner
+//! has given up what it must not hold; meanwhile the membership is kept alive.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::{HeartbeatRequest, LeaveGroupRequest};
 use kafka_protocol::protocol::StrBytes;
-use milena_api::record::TopicPartition;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::coordinator::{Coordinator, Identity};
-use super::join::{Joined, join};
-use crate::config::ConsumerConfig;
+use super::coordinator::{Coordinator, Identity, Phase};
+use super::join::{Round, join};
+use crate::config::Backoff;
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
 use crate::net::{Lane, Target};
 use crate::spawn::spawn;
 
-/// What a consumer asks of its membership.
-pub(crate) enum Command {
-    /// The topics to take part in, for the first time or changed.
-    Topics(Vec<Arc<str>>),
-    /// What an event told to give up is given up.
-    Revoked,
-    /// Partition counts may have changed.
-    MetadataChanged,
+/// How long what may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timings {
+    pub session: Duration,
+    /// For owners to give up what they hold, and between two polls of an owner.
+    pub rebalance: Duration,
+    pub heartbeat: Duration,
+    pub backoff: Backoff,
+}
+
+/// What the members of one type of group do. All futures may be dropped: the membership has ended then, or the owner is gone.
+pub(crate) trait Protocol: Send + 'static {
+    /// Protocol type on the wire.
+    const TYPE: &'static str;
+    /// What the owner changes while it is a member.
+    type Change: Send + 'static;
+
+    /// Whether there is anything to join for.
+    fn ready(&self) -> bool;
+    /// Takes over a change; the reason for another round if it needs one.
+    fn change(&mut self, change: Self::Change) -> Option<&'static str>;
+    /// Lets the owner give up what it must not hold while it joins.
+    fn prepare(&mut self) -> impl Future<Output = ()> + Send;
+    /// What this member tells the leader, by the names that it offers, best first.
+    fn offers(&mut self) -> Result<Vec<(String, Bytes)>>;
+    /// Shares out among the members of a round, as its leader: what each member gets.
+    fn lead(&mut self, round: &Round) -> impl Future<Output = Result<Vec<(StrBytes, Bytes)>>> + Send;
+    /// A round was joined whose shares this member never learnt.
+    fn missed(&mut self);
+    /// Takes over this member's share; the reason for another round if one is due at once.
+    fn complete(&mut self, round: &Round, share: Bytes) -> impl Future<Output = Result<Option<&'static str>>> + Send;
+    /// The membership is gone, and all that it gave; returns when the owner knows.
+    fn lost(&mut self) -> impl Future<Output = ()> + Send;
+    /// Nothing can be done about it.
+    fn failed(&mut self, error: Error);
+}
+
+/// What an owner asks of its membership.
+pub(crate) enum Command<C> {
+    Change(C),
+    /// Another round, and why.
+    Rejoin(String),
     Leave(oneshot::Sender<()>),
 }
 
-/// What a membership tells its consumer.
-#[derive(Debug)]
-pub(crate) enum Event {
-    Assigned(Vec<TopicPartition>),
-    /// Partitions are to be given up in good order, then [`Command::Revoked`].
-    Revoke,
-    /// Partitions are gone; [`Command::Revoked`] when that is seen.
-    Lost,
-    /// Nothing can be done about it.
-    Failed(Error),
-}
-
-/// A consumer's handle of its membership.
-pub(crate) struct Membership {
-    pub commands: mpsc::UnboundedSender<Command>,
-    /// Not bounded: at most one event waits for its answer.
-    pub events: mpsc::UnboundedReceiver<Event>,
+/// An owner's handle of its membership. Dropping it leaves the group in the background.
+pub(crate) struct Membership<C> {
+    commands: mpsc::UnboundedSender<Command<C>>,
     clock: Arc<PollClock>,
 }
 
-impl Membership {
-    /// Starts it; nothing happens before the first topics.
-    pub(crate) fn start(coordinator: Arc<Coordinator>, config: Arc<ConsumerConfig>) -> Self {
-        let (commands, command_queue) = mpsc::unbounded_channel();
-        let (event_sender, events) = mpsc::unbounded_channel();
+impl<C: Send + 'static> Membership<C> {
+    /// Starts it; nothing happens before the protocol is ready.
+    pub(crate) fn start<P: Protocol<Change = C>>(coordinator: Arc<Coordinator>, timings: Timings, protocol: P) -> Self {
+        // Not bounded: an owner sends little, and never waits for it.
+        let (commands, queue) = mpsc::unbounded_channel();
         let clock = Arc::new(PollClock { start: Instant::now(), last: AtomicU64::new(0) });
-        let member = Member {
+        let core = Core {
             coordinator,
-            config,
-            events: event_sender,
-            commands: command_queue,
+            timings,
+            commands: queue,
             clock: Arc::clone(&clock),
-            topics: Vec::new(),
-            counts: None,
+            next_beat: Instant::now(),
+            rejoin: None,
         };
         // It ends by itself when this handle is gone, after it has left the group.
-        drop(spawn(member.run()));
-        Self { commands, events, clock }
+        drop(spawn(Member { core, protocol, queued: Vec::new() }.run()));
+        Self { commands, clock }
     }
 
     /// The owner is alive.
@@ -79,8 +99,24 @@ impl Membership {
         self.clock.set(now);
     }
 
-    pub(crate) fn tell(&self, command: Command) {
-        // A member that has failed does not listen any more, and has said so.
+    pub(crate) fn change(&self, change: C) {
+        self.tell(Command::Change(change));
+    }
+
+    pub(crate) fn rejoin(&self, reason: String) {
+        self.tell(Command::Rejoin(reason));
+    }
+
+    /// Leaves; returns when the coordinator knows, or cannot be told.
+    pub(crate) async fn leave(&self) {
+        let (told, left) = oneshot::channel();
+        self.tell(Command::Leave(told));
+        // An error says that the member has gone already.
+        drop(left.await);
+    }
+
+    fn tell(&self, command: Command<C>) {
+        // A member that is gone does not listen any more, and has said so.
         drop(self.commands.send(command));
     }
 }
@@ -102,235 +138,236 @@ impl PollClock {
     }
 }
 
-struct Member {
-    coordinator: Arc<Coordinator>,
-    config: Arc<ConsumerConfig>,
-    events: mpsc::UnboundedSender<Event>,
-    commands: mpsc::UnboundedReceiver<Command>,
-    clock: Arc<PollClock>,
-    topics: Vec<Arc<str>>,
-    counts: Option<HashMap<Arc<str>, usize>>,
-}
-
-/// Why a stable membership ended.
-enum Ended {
-    /// Another round is due; partitions are to be given up.
-    Rebalance(&'static str),
+/// Why a stage of the membership ended.
+pub(super) enum Ended {
+    /// Another round is due.
+    Rejoin(String),
     /// The coordinator no longer knows the member.
     Lost(&'static str),
     Failed(Error),
     Leave(Option<oneshot::Sender<()>>),
 }
 
-impl Member {
+struct Member<P: Protocol> {
+    core: Core<P::Change>,
+    protocol: P,
+    /// Changes that came while the protocol was busy.
+    queued: Vec<P::Change>,
+}
+
+impl<P: Protocol> Member<P> {
     async fn run(mut self) {
         let told = self.live().await;
-        self.leave().await;
+        self.core.leave("the consumer is being closed").await;
         if let Some(told) = told {
-            // The consumer may have stopped waiting.
+            // The owner may have stopped waiting.
             told.send(()).unwrap_or(());
         }
     }
 
     /// Ends when the member is to leave.
     async fn live(&mut self) -> Option<oneshot::Sender<()>> {
-        while self.topics.is_empty() {
-            match self.commands.recv().await? {
-                Command::Topics(topics) => self.topics = topics,
+        while !self.protocol.ready() {
+            match self.core.commands.recv().await? {
+                Command::Change(change) => drop(self.protocol.change(change)),
                 Command::Leave(told) => return Some(told),
-                Command::Revoked | Command::MetadataChanged => {}
+                Command::Rejoin(_) => {}
             }
         }
-        let mut reason = "the member is new";
+        let mut reason = "the member is new".to_owned();
         loop {
-            let joined = match self.join(reason).await {
-                Ok(joined) => joined,
-                Err(ended) => return self.fail_or_leave(ended).await,
-            };
-            self.counts = joined.counts;
-            tracing::info!(group = %self.coordinator.group, partitions = joined.partitions.len(), "joined the group");
-            self.events.send(Event::Assigned(joined.partitions)).ok()?;
-            let (event, why) = match self.keep_alive(false).await {
-                Ended::Rebalance(why) => (Event::Revoke, why),
-                Ended::Lost(why) => (Event::Lost, why),
-                ended => return self.fail_or_leave(ended).await,
-            };
-            tracing::info!(group = %self.coordinator.group, reason = why, "giving partitions up");
-            reason = why;
-            let lost = matches!(event, Event::Lost);
-            self.events.send(event).ok()?;
-            // The membership stays alive while the owner finishes; without one there is nothing to keep alive.
-            match self.until_revoked(lost).await {
-                Ok(()) => {}
-                Err(ended) => return self.fail_or_leave(ended).await,
-            }
-        }
-    }
-
-    async fn fail_or_leave(&mut self, ended: Ended) -> Option<oneshot::Sender<()>> {
-        match ended {
-            Ended::Leave(told) => told,
-            Ended::Failed(error) => {
-                self.events.send(Event::Failed(error)).ok()?;
-                loop {
-                    if let Command::Leave(told) = self.commands.recv().await? {
-                        return Some(told);
+            reason = match self.round(&reason).await {
+                Ended::Rejoin(reason) => reason,
+                Ended::Lost(why) => {
+                    tracing::info!(group = %self.core.coordinator.group, reason = why, "no longer a member of the group");
+                    self.core.coordinator.set_phase(Phase::Out);
+                    if let Err(Ended::Leave(told)) = self.core.while_busy(self.protocol.lost(), &mut self.queued).await
+                    {
+                        return told;
+                    }
+                    why.to_owned()
+                }
+                Ended::Failed(error) => {
+                    tracing::debug!(group = %self.core.coordinator.group, %error, "the membership has failed");
+                    self.core.coordinator.set_phase(Phase::Out);
+                    self.protocol.failed(error);
+                    loop {
+                        if let Command::Leave(told) = self.core.commands.recv().await? {
+                            return Some(told);
+                        }
                     }
                 }
-            }
-            Ended::Rebalance(_) | Ended::Lost(_) => None,
-        }
-    }
-
-    /// Joins; a wish to leave interrupts it at once.
-    async fn join(&mut self, reason: &'static str) -> std::result::Result<Joined, Ended> {
-        let (coordinator, config) = (Arc::clone(&self.coordinator), Arc::clone(&self.config));
-        loop {
-            let topics = self.topics.clone();
-            let joining = join(&coordinator, &config, &topics, reason);
-            tokio::pin!(joining);
-            let mut changed = false;
-            loop {
-                let command = tokio::select! {
-                    joined = &mut joining => match joined {
-                        Ok(joined) if !changed => return Ok(joined),
-                        Ok(_) => break,
-                        Err(error) => return Err(Ended::Failed(error)),
-                    },
-                    command = self.commands.recv() => command,
-                };
-                match command {
-                    None => return Err(Ended::Leave(None)),
-                    Some(Command::Leave(told)) => return Err(Ended::Leave(Some(told))),
-                    Some(Command::Topics(topics)) => {
-                        changed |= topics != self.topics;
-                        self.topics = topics;
-                    }
-                    Some(Command::Revoked | Command::MetadataChanged) => {}
-                }
-            }
-        }
-    }
-
-    async fn until_revoked(&mut self, lost: bool) -> std::result::Result<(), Ended> {
-        if !lost {
-            return match self.keep_alive(true).await {
-                Ended::Rebalance(_) => Ok(()),
-                Ended::Lost(_) => {
-                    self.events.send(Event::Lost).map_err(|_| Ended::Leave(None))?;
-                    Box::pin(self.until_revoked(true)).await
-                }
-                ended => Err(ended),
+                Ended::Leave(told) => return told,
             };
         }
-        loop {
-            match self.commands.recv().await {
-                None => return Err(Ended::Leave(None)),
-                Some(Command::Leave(told)) => return Err(Ended::Leave(Some(told))),
-                Some(Command::Revoked) => return Ok(()),
-                Some(Command::Topics(topics)) => self.topics = topics,
-                Some(Command::MetadataChanged) => {}
-            }
+    }
+
+    /// One generation, from before its join to its end.
+    async fn round(&mut self, reason: &str) -> Ended {
+        if let Err(ended) = self.core.while_busy(self.protocol.prepare(), &mut self.queued).await {
+            return ended;
+        }
+        // What these ask for is about to happen anyway.
+        self.apply_queued();
+        self.core.rejoin = None;
+        let coordinator = Arc::clone(&self.core.coordinator);
+        let timings = self.core.timings;
+        coordinator.set_phase(Phase::Joining);
+        let joining = join(&coordinator, timings, &mut self.protocol, reason);
+        let (round, share) = match self.core.while_busy(joining, &mut self.queued).await {
+            Ok(Ok(joined)) => joined,
+            Ok(Err(ended)) | Err(ended) => return ended,
+        };
+        if let Some(why) = self.apply_queued() {
+            self.protocol.missed();
+            return Ended::Rejoin(why.to_owned());
+        }
+        coordinator.set_phase(Phase::Stable);
+        self.core.next_beat = Instant::now() + timings.heartbeat;
+        match self.core.while_busy(self.protocol.complete(&round, share), &mut self.queued).await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(why))) => return Ended::Rejoin(why.to_owned()),
+            Ok(Err(error)) => return Ended::Failed(error),
+            Err(ended) => return ended,
+        }
+        if let Some(why) = self.apply_queued() {
+            return Ended::Rejoin(why.to_owned());
+        }
+        if let Some(why) = self.core.rejoin.take() {
+            return Ended::Rejoin(why);
+        }
+        let protocol = &mut self.protocol;
+        let mut ended = self.core.keep_alive(false, &mut |change| protocol.change(change)).await;
+        if let Ended::Rejoin(why) = &mut ended {
+            tracing::info!(group = %coordinator.group, reason = %why, "joining the group again");
+        }
+        ended
+    }
+
+    fn apply_queued(&mut self) -> Option<&'static str> {
+        let mut reason = None;
+        for change in std::mem::take(&mut self.queued) {
+            reason = self.protocol.change(change).or(reason);
+        }
+        reason
+    }
+}
+
+/// The part of a membership that is the same for all types of groups.
+struct Core<C> {
+    coordinator: Arc<Coordinator>,
+    timings: Timings,
+    commands: mpsc::UnboundedReceiver<Command<C>>,
+    clock: Arc<PollClock>,
+    next_beat: Instant,
+    /// Somebody has asked for another round while this one was not settled yet.
+    rejoin: Option<String>,
+}
+
+impl<C: Send> Core<C> {
+    /// Does something while the membership is kept alive; another round, and changes, wait for its end.
+    async fn while_busy<T>(
+        &mut self,
+        work: impl Future<Output = T> + Send,
+        queued: &mut Vec<C>,
+    ) -> std::result::Result<T, Ended> {
+        tokio::pin!(work);
+        let mut queue = |change| {
+            queued.push(change);
+            None
+        };
+        tokio::select! {
+            biased;
+            done = &mut work => Ok(done),
+            ended = self.keep_alive(true, &mut queue) => Err(ended),
         }
     }
 
-    /// Sends heartbeats until something ends this; while `revoking`, that is the owner's word.
-    async fn keep_alive(&mut self, revoking: bool) -> Ended {
-        let mut next = Instant::now() + self.config.heartbeat_interval;
+    /// Sends heartbeats until something ends this; while `busy`, another round does not.
+    async fn keep_alive(&mut self, busy: bool, change: &mut (dyn FnMut(C) -> Option<&'static str> + Send)) -> Ended {
         let mut failures = 0;
+        let mut beating: Option<BoxFuture<'static, (Identity, Result<Beat>)>> = None;
         loop {
-            let overdue = self.clock.last() + self.config.max_poll_interval;
-            let command = tokio::select! {
-                command = self.commands.recv() => Some(command),
-                () = tokio::time::sleep_until(next.min(overdue)) => None,
+            let phase = self.coordinator.phase();
+            let overdue = match phase {
+                Phase::Stable => Some(self.clock.last() + self.timings.rebalance),
+                // An owner is not missed before there is anything that it could hold up.
+                Phase::Out | Phase::Joining | Phase::Leading => None,
             };
-            match command {
-                Some(None) => return Ended::Leave(None),
-                Some(Some(Command::Leave(told))) => return Ended::Leave(Some(told)),
-                Some(Some(Command::Revoked)) if revoking => return Ended::Rebalance("partitions were given up"),
-                Some(Some(Command::Revoked)) => continue,
-                Some(Some(Command::Topics(topics))) => {
-                    let changed = topics != self.topics;
-                    self.topics = topics;
-                    if changed && !revoking {
-                        return Ended::Rebalance("the subscription has changed");
+            // A join is seen to end, or to become this member's to lead, by looking at times.
+            let next = if beating.is_none() && phase != Phase::Out { Some(self.next_beat) } else { None };
+            let wake = next.into_iter().chain(overdue).min();
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    None => return Ended::Leave(None),
+                    Some(Command::Leave(told)) => return Ended::Leave(Some(told)),
+                    Some(Command::Rejoin(reason)) if busy => self.rejoin = Some(reason),
+                    Some(Command::Rejoin(reason)) => return Ended::Rejoin(reason),
+                    Some(Command::Change(changed)) => if let Some(reason) = change(changed) {
+                        return Ended::Rejoin(reason.to_owned());
+                    },
+                },
+                (identity, beat) = beaten(&mut beating) => {
+                    beating = None;
+                    // An answer to an earlier generation says nothing about this one.
+                    if identity != self.coordinator.identity() {
+                        continue;
                     }
-                    continue;
-                }
-                Some(Some(Command::MetadataChanged)) => {
-                    if !revoking && self.counts_changed() {
-                        return Ended::Rebalance("topics have changed");
+                    match beat {
+                        Ok(Beat::Alive) => failures = 0,
+                        Ok(Beat::Rebalancing) if busy => {
+                            failures = 0;
+                            self.rejoin.get_or_insert_with(|| "the group is rebalancing".to_owned());
+                        }
+                        Ok(Beat::Rebalancing) => return Ended::Rejoin("the group is rebalancing".to_owned()),
+                        Ok(Beat::Gone(identity)) => {
+                            self.coordinator.set_identity(identity);
+                            return Ended::Lost("the coordinator has removed this member");
+                        }
+                        Err(error) if error.is_retriable() => {
+                            failures += 1;
+                            tracing::debug!(group = %self.coordinator.group, %error, "a heartbeat failed");
+                            let pause = self.timings.backoff.after(failures).min(self.timings.heartbeat);
+                            self.next_beat = Instant::now() + pause;
+                        }
+                        Err(error) => return Ended::Failed(error),
                     }
-                    continue;
                 }
-                None => {}
-            }
-            let now = Instant::now();
-            if now >= self.clock.last() + self.config.max_poll_interval {
-                tracing::warn!(
-                    group = %self.coordinator.group,
-                    limit_ms = self.config.max_poll_interval.as_millis(),
-                    "leaving the group: the time between polls was longer than max.poll.interval.ms; \
-                     raise it, or lower max.poll.records"
-                );
-                self.leave().await;
-                return Ended::Lost("the time between polls was too long");
-            }
-            if now < next {
-                continue;
-            }
-            let pause = match self.heartbeat().await {
-                Ok(None) => {
-                    failures = 0;
-                    self.config.heartbeat_interval
+                () = sleep_until(wake) => {
+                    let now = Instant::now();
+                    if overdue.is_some_and(|overdue| now >= self.clock.last() + self.timings.rebalance && now >= overdue) {
+                        tracing::warn!(
+                            group = %self.coordinator.group,
+                            limit_ms = self.timings.rebalance.as_millis(),
+                            "leaving the group: the time between polls was longer than max.poll.interval.ms (of a worker: \
+                             rebalance.timeout.ms); raise it, or do less between two polls, for instance with a lower max.poll.records"
+                        );
+                        self.leave("the time between polls was too long").await;
+                        return Ended::Lost("the time between polls was too long");
+                    }
+                    if beating.is_none() && now >= self.next_beat {
+                        self.next_beat = now + self.timings.heartbeat;
+                        if matches!(self.coordinator.phase(), Phase::Stable | Phase::Leading) {
+                            beating = Some(Box::pin(beat(Arc::clone(&self.coordinator))));
+                        }
+                    }
                 }
-                Ok(Some(Ended::Rebalance(_))) if revoking => self.config.heartbeat_interval,
-                Ok(Some(ended)) => return ended,
-                Err(error) => {
-                    failures += 1;
-                    tracing::debug!(group = %self.coordinator.group, %error, "a heartbeat failed");
-                    self.config.client.retry_backoff.after(failures).min(self.config.heartbeat_interval)
-                }
-            };
-            next = Instant::now() + pause;
+            }
         }
     }
 
-    /// Whether the shares that this member made as leader are out of date.
-    fn counts_changed(&self) -> bool {
-        let Some(counts) = &self.counts else { return false };
-        let metadata = self.coordinator.cluster.metadata();
-        counts
-            .iter()
-            .any(|(topic, count)| metadata.topics.get(topic).map_or(0, |topic| topic.partitions.len()) != *count)
-    }
-
-    async fn heartbeat(&self) -> Result<Option<Ended>> {
-        let Identity { member_id, generation } = self.coordinator.identity();
-        let request = HeartbeatRequest::default()
-            .with_group_id(self.coordinator.group_id())
-            .with_generation_id(generation)
-            .with_member_id(StrBytes::from_string(member_id));
-        let response = self.coordinator.ask(Lane::Group, Duration::ZERO, |_| request).await?;
-        match ErrorCode::from_wire(response.error_code) {
-            None => Ok(None),
-            Some(ErrorCode::REBALANCE_IN_PROGRESS) => Ok(Some(Ended::Rebalance("the group is rebalancing"))),
-            Some(ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION) => {
-                self.coordinator.set_identity(Identity::default());
-                Ok(Some(Ended::Lost("the coordinator has removed this member")))
-            }
-            Some(code) => match self.coordinator.refused("cannot send a heartbeat", code) {
-                error if error.is_retriable() => Err(error),
-                error => Ok(Some(Ended::Failed(error))),
-            },
-        }
-    }
-
-    /// Tells the coordinator, which then need not wait for the session to time out. Nothing waits for another try.
-    async fn leave(&self) {
+    /// Tells the coordinator, which then need not wait for the session to time out. Nothing waits for another try. Static members
+    /// do not tell: they are expected back.
+    async fn leave(&self, reason: &'static str) {
         let Identity { member_id, .. } = self.coordinator.identity();
-        let Some(node) = self.coordinator.known().filter(|_| !member_id.is_empty()) else { return };
         self.coordinator.set_identity(Identity::default());
+        self.coordinator.set_phase(Phase::Out);
+        let Some(node) = self.coordinator.known() else { return };
+        // A join that is held would hold this too; its connection is no use any more.
+        self.coordinator.cluster.disconnect(Target::Node(node), Lane::Group);
+        if member_id.is_empty() || self.coordinator.instance.is_some() {
+            return;
+        }
         let group_id = self.coordinator.group_id();
         let member_id = StrBytes::from_string(member_id);
         let build = |version| {
@@ -340,15 +377,68 @@ impl Member {
             }
             let mut member = MemberIdentity::default().with_member_id(member_id);
             if version >= 5 {
-                member = member.with_reason(Some(StrBytes::from_static_str("the consumer is being closed")));
+                member = member.with_reason(Some(StrBytes::from_static_str(reason)));
             }
             request.with_members(vec![member])
         };
-        // A join that is held would hold this too, so it takes another connection and ends that one.
-        let left = self.coordinator.cluster.call_within(Target::Node(node), Lane::Offsets, Duration::ZERO, build).await;
+        let left = self.coordinator.cluster.call_within(Target::Node(node), Lane::Group, Duration::ZERO, build).await;
         self.coordinator.cluster.disconnect(Target::Node(node), Lane::Group);
-        if let Err(error) = left {
-            tracing::debug!(group = %self.coordinator.group, %error, "could not tell the coordinator of leaving");
+        match left {
+            Ok(response) => {
+                let code = ErrorCode::from_wire(response.error_code);
+                if let Some(code) = code {
+                    tracing::debug!(group = %self.coordinator.group, %code, "the coordinator did not let this member leave");
+                }
+            }
+            Err(error) => {
+                tracing::debug!(group = %self.coordinator.group, %error, "could not tell the coordinator of leaving");
+            }
         }
+    }
+}
+
+/// What a heartbeat brought.
+enum Beat {
+    Alive,
+    Rebalancing,
+    /// Not a member; who it is from now on.
+    Gone(Identity),
+}
+
+async fn beaten(beating: &mut Option<BoxFuture<'static, (Identity, Result<Beat>)>>) -> (Identity, Result<Beat>) {
+    match beating {
+        Some(beating) => beating.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn beat(coordinator: Arc<Coordinator>) -> (Identity, Result<Beat>) {
+    let identity = coordinator.identity();
+    let beat = beat_as(&coordinator, &identity).await;
+    (identity, beat)
+}
+
+async fn beat_as(coordinator: &Coordinator, identity: &Identity) -> Result<Beat> {
+    let request = HeartbeatRequest::default()
+        .with_group_id(coordinator.group_id())
+        .with_generation_id(identity.generation)
+        .with_member_id(StrBytes::from_string(identity.member_id.clone()))
+        .with_group_instance_id(coordinator.instance_id());
+    let response = coordinator.ask(Lane::Control, Duration::ZERO, |_| request).await?;
+    match ErrorCode::from_wire(response.error_code) {
+        None => Ok(Beat::Alive),
+        Some(ErrorCode::REBALANCE_IN_PROGRESS) => Ok(Beat::Rebalancing),
+        Some(ErrorCode::ILLEGAL_GENERATION) => {
+            Ok(Beat::Gone(Identity { member_id: identity.member_id.clone(), generation: -1 }))
+        }
+        Some(ErrorCode::UNKNOWN_MEMBER_ID) => Ok(Beat::Gone(Identity::default())),
+        Some(code) => Err(coordinator.refused("cannot send a heartbeat", code)),
     }
 }

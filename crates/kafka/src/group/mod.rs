@@ -3,6 +3,7 @@
 //! Counterpart: org.apache.kafka.clients.consumer.internals.AbstractCoordinator.
 
 mod assignor;
+mod consumer;
 mod coordinator;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
@@ -10,5 +11,6 @@ mod join;
 mod member;
 mod protocol;
 
+pub(crate) use consumer::{Change, Done, Event, start};
 pub(crate) use coordinator::{Coordinator, Identity};
-pub(crate) use member::{Command, Event, Membership};
+pub(crate) use member::Membership;

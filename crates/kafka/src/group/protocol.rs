@@ -19,33 +19,58 @@ use milena_api::record::TopicPartition;
 use crate::error::{Error, Result};
 use crate::net::{check_assignment, check_subscription};
 
-/// What Java's eager assignors write too; all readers understand it.
-const SUBSCRIPTION: i16 = 1;
-const ASSIGNMENT: i16 = 0;
+/// The newest version of both messages; older readers take what they know of it.
+const NEWEST: i16 = 3;
+
+/// What a member wants and has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub topics: Vec<Arc<str>>,
+    /// For the assignor.
+    pub user_data: Option<Bytes>,
+    pub owned: Vec<TopicPartition>,
+    /// In which `owned` was given; `None` if it is not known.
+    pub generation: Option<i32>,
+    pub rack: Option<String>,
+}
 
 fn name(topic: &str) -> TopicName {
     TopicName(StrBytes::from_string(topic.to_owned()))
 }
 
-/// What a member wants.
-pub(super) fn write_subscription(topics: &[Arc<str>], owned: &[TopicPartition]) -> Result<Bytes> {
-    let owned = by_topic(owned).into_iter();
+pub(super) fn write_subscription(subscription: &Subscription) -> Result<Bytes> {
+    let mut topics = subscription.topics.clone();
+    topics.sort();
+    let owned = by_topic(&subscription.owned).into_iter();
     let message = ConsumerProtocolSubscription::default()
         .with_topics(topics.iter().map(|topic| StrBytes::from_string(topic.to_string())).collect())
+        .with_user_data(subscription.user_data.clone())
         .with_owned_partitions(
             owned.map(|(topic, all)| OwnedTopic::default().with_topic(name(topic)).with_partitions(all)).collect(),
-        );
-    write(SUBSCRIPTION, &message, "subscription")
+        )
+        .with_generation_id(subscription.generation.unwrap_or(-1))
+        .with_rack_id(subscription.rack.clone().map(StrBytes::from_string));
+    write(NEWEST, &message, "subscription")
 }
 
-/// The topics a member wants.
-pub(super) fn read_subscription(mut bytes: Bytes) -> Result<Vec<Arc<str>>> {
-    let version = read_version(&mut bytes, "subscription")?.min(3);
+pub(super) fn read_subscription(mut bytes: Bytes) -> Result<Subscription> {
+    let version = read_version(&mut bytes, "subscription")?.min(NEWEST);
     check_subscription(version, &bytes)
         .map_err(|error| Error::protocol("cannot read a member's subscription", error))?;
     let message = ConsumerProtocolSubscription::decode(&mut bytes, version)
         .map_err(|error| Error::protocol("cannot read a member's subscription", error))?;
-    Ok(message.topics.iter().map(|topic| Arc::from(topic.as_str())).collect())
+    let mut owned = Vec::new();
+    for topic in message.owned_partitions {
+        let name: Arc<str> = Arc::from(topic.topic.0.as_str());
+        owned.extend(topic.partitions.into_iter().map(|partition| TopicPartition::new(Arc::clone(&name), partition)));
+    }
+    Ok(Subscription {
+        topics: message.topics.iter().map(|topic| Arc::from(topic.as_str())).collect(),
+        user_data: message.user_data,
+        owned,
+        generation: (version >= 2 && message.generation_id >= 0).then_some(message.generation_id),
+        rack: message.rack_id.map(|rack| rack.to_string()),
+    })
 }
 
 /// What a member gets.
@@ -54,7 +79,7 @@ pub(super) fn write_assignment(partitions: &[TopicPartition]) -> Result<Bytes> {
     let message = ConsumerProtocolAssignment::default().with_assigned_partitions(
         topics.map(|(topic, all)| AssignedTopic::default().with_topic(name(topic)).with_partitions(all)).collect(),
     );
-    write(ASSIGNMENT, &message, "assignment")
+    write(NEWEST, &message, "assignment")
 }
 
 /// The partitions a member gets; none if the leader wrote none.
@@ -62,7 +87,7 @@ pub(super) fn read_assignment(mut bytes: Bytes) -> Result<Vec<TopicPartition>> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
-    let version = read_version(&mut bytes, "assignment")?.min(3);
+    let version = read_version(&mut bytes, "assignment")?.min(NEWEST);
     check_assignment(version, &bytes).map_err(|error| Error::protocol("cannot read the assignment", error))?;
     let message = ConsumerProtocolAssignment::decode(&mut bytes, version)
         .map_err(|error| Error::protocol("cannot read the assignment", error))?;
@@ -75,6 +100,44 @@ pub(super) fn read_assignment(mut bytes: Bytes) -> Result<Vec<TopicPartition>> {
     partitions.sort();
     partitions.dedup();
     Ok(partitions)
+}
+
+/// What the sticky assignor remembers of a member's last assignment (its user data, version 1).
+pub(super) fn write_sticky_memory(partitions: &[TopicPartition], generation: i32) -> Bytes {
+    let topics = by_topic(partitions);
+    let mut out = BytesMut::new();
+    put_len(&mut out, topics.len());
+    for (topic, numbers) in topics {
+        // A topic's name has 249 characters at most.
+        out.put_i16(i16::try_from(topic.len()).unwrap_or(i16::MAX));
+        out.put_slice(topic.as_bytes());
+        put_len(&mut out, numbers.len());
+        for number in numbers {
+            out.put_i32(number);
+        }
+    }
+    out.put_i32(generation);
+    out.freeze()
+}
+
+fn put_len(out: &mut BytesMut, len: usize) {
+    out.put_i32(i32::try_from(len).unwrap_or(i32::MAX));
+}
+
+/// Reads [`write_sticky_memory`]; version 0 has no generation. `None` if it is neither.
+pub(super) fn read_sticky_memory(mut bytes: Bytes) -> Option<(Vec<TopicPartition>, Option<i32>)> {
+    let mut partitions = Vec::new();
+    for _ in 0..bytes.try_get_i32().ok()? {
+        let len = usize::try_from(bytes.try_get_i16().ok()?).ok()?;
+        if bytes.len() < len {
+            return None;
+        }
+        let topic: Arc<str> = Arc::from(std::str::from_utf8(&bytes.split_to(len)).ok()?);
+        for _ in 0..bytes.try_get_i32().ok()? {
+            partitions.push(TopicPartition::new(Arc::clone(&topic), bytes.try_get_i32().ok()?));
+        }
+    }
+    Some((partitions, bytes.try_get_i32().ok()))
 }
 
 fn by_topic(partitions: &[TopicPartition]) -> BTreeMap<&str, Vec<i32>> {
@@ -103,14 +166,44 @@ fn read_version(bytes: &mut Bytes, what: &str) -> Result<i16> {
 mod tests {
     use super::*;
 
+    fn partitions() -> Vec<TopicPartition> {
+        vec![TopicPartition::new("a", 0), TopicPartition::new("a", 2), TopicPartition::new("b", 1)]
+    }
+
     #[test]
     fn assignments_and_subscriptions_survive() {
-        let partitions = vec![TopicPartition::new("a", 0), TopicPartition::new("a", 2), TopicPartition::new("b", 1)];
-        assert_eq!(read_assignment(write_assignment(&partitions).unwrap()).unwrap(), partitions);
+        assert_eq!(read_assignment(write_assignment(&partitions()).unwrap()).unwrap(), partitions());
         assert_eq!(read_assignment(Bytes::new()).unwrap(), []);
-        let topics: Vec<Arc<str>> = vec![Arc::from("x"), Arc::from("y")];
-        assert_eq!(read_subscription(write_subscription(&topics, &partitions).unwrap()).unwrap(), topics);
+        let subscription = Subscription {
+            topics: vec![Arc::from("x"), Arc::from("y")],
+            user_data: Some(Bytes::from_static(b"for the assignor")),
+            owned: partitions(),
+            generation: Some(7),
+            rack: Some("r1".to_owned()),
+        };
+        assert_eq!(read_subscription(write_subscription(&subscription).unwrap()).unwrap(), subscription);
         assert!(read_assignment(Bytes::from_static(b"\0")).is_err());
         assert!(read_subscription(Bytes::from_static(b"\0\x01\0\0\0\x09")).is_err());
+    }
+
+    #[test]
+    fn subscriptions_of_older_and_newer_members_are_read_as_far_as_they_are_known() {
+        // Version 0: one topic, no user data. Version 7: like version 3, with something behind it.
+        let old = read_subscription(Bytes::from_static(b"\0\0\0\0\0\x01\0\x01t\xff\xff\xff\xff")).unwrap();
+        assert_eq!((old.topics, old.generation, old.rack), (vec![Arc::from("t")], None, None));
+        let mut newer =
+            write_subscription(&Subscription { generation: Some(3), ..Subscription::default() }).unwrap().to_vec();
+        newer[1] = 7;
+        newer.extend_from_slice(b"news");
+        assert_eq!(read_subscription(Bytes::from(newer)).unwrap().generation, Some(3));
+    }
+
+    #[test]
+    fn what_sticky_members_remember_survives_and_its_first_version_has_no_generation() {
+        let written = write_sticky_memory(&partitions(), 5);
+        assert_eq!(read_sticky_memory(written.clone()), Some((partitions(), Some(5))));
+        let first = written.slice(..written.len() - 4);
+        assert_eq!(read_sticky_memory(first), Some((partitions(), None)));
+        assert_eq!(read_sticky_memory(Bytes::from_static(b"\x7f\xff\xff\xff\0\x01a")), None);
     }
 }
