@@ -67,7 +67,9 @@ fn what_cannot_be_used_is_refused_by_name() {
         ("group.id", ""),
         ("group.protocol", "consumer"),
         ("heartbeat.interval.ms", "45000"),
-        ("partition.assignment.strategy", "org.apache.kafka.clients.consumer.StickyAssignor"),
+        ("group.instance.id", "a space"),
+        ("partition.assignment.strategy", "com.example.Assignor"),
+        ("partition.assignment.strategy", "RangeAssignor,org.apache.kafka.clients.consumer.RangeAssignor"),
     ] {
         assert_eq!(refused(ConsumerConfig::from_properties(&properties(&[(key, value)]))), key, "{value}");
     }
