@@ -90,6 +90,18 @@ pub enum Error {
         /// Why it is out.
         reason: String,
     },
+    /// A transaction that cannot go on as it is.
+    #[error("{doing}: {reason}")]
+    Transaction {
+        /// What was being done, by whom.
+        doing: String,
+        /// Why it cannot be done, and the way out.
+        reason: String,
+        /// Kafka's code, if a broker's refusal is the reason.
+        code: Option<ErrorCode>,
+        /// Whether not even an abort helps.
+        fatal: bool,
+    },
     /// The broker cannot do it, or not in a version that this client speaks.
     #[error("{doing}: {reason}")]
     Unsupported {
@@ -141,7 +153,21 @@ impl Error {
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Broker { code, .. } => Some(*code),
+            Self::Transaction { code, .. } => *code,
             _ => None,
+        }
+    }
+
+    /// Whether the transaction must be aborted, after which another one may work.
+    pub fn requires_abort(&self) -> bool {
+        matches!(self, Self::Transaction { fatal: false, .. })
+    }
+
+    /// Whether a transactional producer is of no use any more, for instance because another one with its id has taken over.
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            Self::Transaction { fatal, .. } => *fatal,
+            other => other.code() == Some(ErrorCode::PRODUCER_FENCED),
         }
     }
 
@@ -191,6 +217,8 @@ impl Error {
             Self::NoOffset { out_of_range: true, .. } => "org.apache.kafka.clients.consumer.OffsetOutOfRangeException",
             Self::NoOffset { .. } => "org.apache.kafka.clients.consumer.NoOffsetForPartitionException",
             Self::CommitFailed { .. } => "org.apache.kafka.clients.consumer.CommitFailedException",
+            Self::Transaction { code: Some(code), .. } if *code == ErrorCode::PRODUCER_FENCED => code.java_class(),
+            Self::Transaction { .. } => "org.apache.kafka.common.KafkaException",
             Self::Unsupported { .. } => "org.apache.kafka.common.errors.UnsupportedVersionException",
             Self::IllegalState { .. } => "java.lang.IllegalStateException",
         }

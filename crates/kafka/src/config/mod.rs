@@ -21,8 +21,8 @@ pub use consumer_config::ConsumerConfig;
 pub(crate) use consumer_config::{Assignor, IsolationLevel, OffsetReset};
 pub use consumer_keys::CONSUMER_KEYS;
 pub use keys::{Check, ClientConfigKey, DefaultValue, Importance, Type};
-pub(crate) use producer_config::Acks;
 pub use producer_config::ProducerConfig;
+pub(crate) use producer_config::{Acks, Partitioner};
 pub use producer_keys::PRODUCER_KEYS;
 
 /// Java client properties: name to text, in the order given.

@@ -2,6 +2,7 @@
 //!
 //! Counterpart: org.apache.kafka.clients.producer.ProducerConfig.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::client_config::ClientConfig;
@@ -30,11 +31,24 @@ impl Acks {
     }
 }
 
+/// Who chooses the partition of a record that names none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Partitioner {
+    /// By key; records without stay with a partition for a batch (KIP-794).
+    BuiltIn,
+    /// One after the other, whatever the key.
+    RoundRobin,
+}
+
 /// Checked configuration of a producer.
 #[derive(Debug, Clone)]
 pub struct ProducerConfig {
     pub(crate) client: ClientConfig,
     pub(crate) acks: Acks,
+    /// Records without key avoid partitions with long queues.
+    pub(crate) adaptive_partitioning: bool,
+    /// A broker that keeps batches waiting longer gets none without key; zero is without limit.
+    pub(crate) availability_timeout: Duration,
     pub(crate) batch_size: usize,
     pub(crate) buffer_memory: usize,
     pub(crate) compression: Compression,
@@ -47,7 +61,10 @@ pub struct ProducerConfig {
     pub(crate) max_in_flight: usize,
     pub(crate) max_request_size: usize,
     pub(crate) metadata_max_idle: Duration,
+    pub(crate) partitioner: Partitioner,
     pub(crate) retries: u32,
+    pub(crate) transaction_timeout: Duration,
+    pub(crate) transactional_id: Option<Arc<str>>,
 }
 
 impl ProducerConfig {
@@ -61,9 +78,18 @@ impl ProducerConfig {
             ("key.serializer", "ByteArraySerializer"),
             ("value.serializer", "ByteArraySerializer"),
             ("metric.reporters", ".JmxReporter"),
+            ("partitioner.class", "org.apache.kafka.clients.producer.RoundRobinPartitioner"),
         ])?;
-        if values.is_given("transactional.id") {
-            return values.refuse("transactional.id", "transactions are not supported yet; remove the property");
+        if values.flag("transaction.two.phase.commit.enable") {
+            return values.refuse(
+                "transaction.two.phase.commit.enable",
+                "transactions that somebody else prepares and commits are not supported; remove the property",
+            );
+        }
+        let transactional_id = values.text("transactional.id").filter(|_| values.is_given("transactional.id"));
+        if transactional_id.is_some() && values.is_given("enable.idempotence") && !values.flag("enable.idempotence") {
+            return values
+                .refuse("transactional.id", "Cannot set a transactional.id without also enabling idempotence.");
         }
         let client = ClientConfig::from_values(ClientKind::Producer, &values)?;
         let acks = match values.text("acks") {
@@ -90,10 +116,16 @@ impl ProducerConfig {
         };
         let max_in_flight = values.size("max.in.flight.requests.per.connection");
         let retries = u32::try_from(values.int("retries")).unwrap_or(0);
+        let partitioner = match values.text("partitioner.class") {
+            None | Some("") => Partitioner::BuiltIn,
+            Some(_) => Partitioner::RoundRobin,
+        };
         Ok(Self {
             idempotence: idempotence(&values, acks, max_in_flight, retries)?,
             client,
             acks,
+            adaptive_partitioning: values.flag("partitioner.adaptive.partitioning.enable"),
+            availability_timeout: values.millis("partitioner.availability.timeout.ms"),
             // A batch that does not fit into the memory would be waited for without end.
             batch_size: values.size("batch.size").min(values.size("buffer.memory")),
             buffer_memory: values.size("buffer.memory"),
@@ -106,7 +138,10 @@ impl ProducerConfig {
             max_in_flight,
             max_request_size: values.size("max.request.size"),
             metadata_max_idle: values.millis("metadata.max.idle.ms"),
+            partitioner,
             retries,
+            transaction_timeout: values.millis("transaction.timeout.ms"),
+            transactional_id: transactional_id.map(Arc::from),
         })
     }
 
@@ -121,7 +156,8 @@ fn idempotence(values: &Values<'_>, acks: Acks, max_in_flight: usize, retries: u
     if !values.flag("enable.idempotence") {
         return Ok(false);
     }
-    let asked = values.is_given("enable.idempotence");
+    // A transactional producer cannot do without.
+    let asked = values.is_given("enable.idempotence") || values.is_given("transactional.id");
     let obstacle = if acks != Acks::All {
         Some((
             "acks",

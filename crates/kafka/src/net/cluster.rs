@@ -30,6 +30,7 @@ pub(crate) enum Lane {
     Group,
     Offsets,
     Produce,
+    Transaction,
 }
 
 /// Who is asked.

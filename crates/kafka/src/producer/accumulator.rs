@@ -2,21 +2,29 @@
 //!
 //! Counterpart: org.apache.kafka.clients.producer.internals.RecordAccumulator.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque, btree_map};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::batch::{Batch, Listeners, Reply};
-use super::completion::TagRuns;
-use super::partitioner::{Sticky, partition_of_key};
+use super::completion::{Completion, TagRuns};
+use super::ends::Ends;
+use super::identities::Identities;
+use super::partition_queue::{Enrolled, PartitionQueue};
+use super::partitioner::{Choice, Sticky, partition_of_key};
 use super::record::{Append, ProducerRecord};
-use crate::config::ProducerConfig;
+use super::transaction::Transaction;
+use crate::config::{Partitioner, ProducerConfig};
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
 use crate::net::Metadata;
-use crate::records::{HEADER_LEN, ProducerId, RecordParts, record_size_bound};
+use crate::records::{Compression, HEADER_LEN, RecordParts, record_size_bound};
+
+/// How far a batch may be filled beyond what its expected compression allows: expectations err.
+const COMPRESSION_MARGIN: f32 = 1.05;
 
 /// Whom to tell about a record.
 pub(super) enum Listener<'a> {
@@ -25,53 +33,13 @@ pub(super) enum Listener<'a> {
     Reply(&'a mut Option<Reply>),
 }
 
-/// A partition's batches.
-#[derive(Default)]
-struct PartitionQueue {
-    /// In order; only the last may still be open.
-    batches: VecDeque<Batch>,
-    /// One is with the broker; nothing else goes before its end, so that order holds (invariant 4).
-    in_flight: bool,
-    retry_at: Option<Instant>,
-    waiting_bytes: usize,
-    has_leader: bool,
-    identity: Option<Identity>,
-    /// An id whose sequence was broken here and must not be used again.
-    burnt: Option<i64>,
-}
-
-#[derive(Clone, Copy)]
-struct Identity {
-    id: i64,
-    epoch: i16,
-    next_sequence: i32,
-}
-
-struct TopicQueues {
-    name: Arc<str>,
-    partitions: Vec<PartitionQueue>,
-    sticky: Sticky,
+pub(super) struct TopicQueues {
+    pub name: Arc<str>,
+    pub partitions: Vec<PartitionQueue>,
+    pub sticky: Sticky,
+    /// Compressed size over uncompressed size, as it is expected of the next batch.
+    pub ratio: f32,
     last_used: Instant,
-}
-
-/// A batch on its way to a broker.
-pub(super) struct InFlight {
-    pub topic: Arc<str>,
-    pub topic_index: usize,
-    pub partition: i32,
-    pub batch: Batch,
-}
-
-/// What is to be done now.
-#[derive(Default)]
-pub(super) struct Drained {
-    /// By broker.
-    pub requests: HashMap<i32, Vec<InFlight>>,
-    pub expired: Vec<InFlight>,
-    /// When to look again, if nothing happens before.
-    pub next: Option<Instant>,
-    pub needs_metadata: bool,
-    pub needs_identity: bool,
 }
 
 /// How a producer's life goes.
@@ -86,27 +54,32 @@ pub(super) enum Lifecycle {
 
 /// State of a producer; behind one lock.
 pub(super) struct Accumulator {
-    topics: Vec<TopicQueues>,
+    pub topics: Vec<TopicQueues>,
     by_name: HashMap<Arc<str>, usize>,
-    /// Partitions that have batches waiting.
-    active: BTreeSet<(usize, usize)>,
-    rotation: usize,
+    /// Partitions that have batches.
+    pub active: BTreeSet<(usize, usize)>,
+    pub rotation: usize,
     pub available: usize,
     /// Memory that a refused record needs.
     pub wanted: usize,
     pub memory_waiters: usize,
-    next_batch_id: u64,
-    /// Batches that have not ended, by id; more than one after a split.
-    incomplete: BTreeMap<u64, u32>,
-    /// Batches below this id do not wait for more records.
-    flush_below: u64,
-    pub identity: Option<(i64, i16)>,
+    next_batch: u64,
+    /// Batches with a number below do not wait for more records.
+    pub flush_below: u64,
+    pub ends: Ends,
+    /// Somebody waits for news that there are.
+    pub told: bool,
+    pub identities: Identities,
+    pub transaction: Option<Box<Transaction>>,
+    /// Brokers that take too long; records without key go elsewhere meanwhile.
+    pub slow_brokers: Vec<i32>,
     pub state: Lifecycle,
+    /// Nothing more can be written.
     pub fatal: Option<Error>,
 }
 
 impl Accumulator {
-    pub(super) fn new(config: &ProducerConfig) -> Self {
+    pub(super) fn new(config: &ProducerConfig, completions: mpsc::UnboundedSender<Completion>) -> Self {
         Self {
             topics: Vec::new(),
             by_name: HashMap::new(),
@@ -115,10 +88,13 @@ impl Accumulator {
             available: config.buffer_memory,
             wanted: 0,
             memory_waiters: 0,
-            next_batch_id: 0,
-            incomplete: BTreeMap::new(),
+            next_batch: 0,
             flush_below: 0,
-            identity: None,
+            ends: Ends::new(completions),
+            told: false,
+            identities: Identities::default(),
+            transaction: config.transactional_id.as_ref().map(|id| Box::new(Transaction::new(id))),
+            slow_brokers: Vec::new(),
             state: Lifecycle::Open,
             fatal: None,
         }
@@ -142,8 +118,13 @@ impl Accumulator {
     pub(super) fn update_topic(&mut self, name: &Arc<str>, metadata: &Metadata) {
         let Some(topic) = metadata.topics.get(name) else { return };
         let index = *self.by_name.entry(Arc::clone(name)).or_insert_with(|| {
-            let (name, sticky) = (Arc::clone(name), Sticky::default());
-            self.topics.push(TopicQueues { name, partitions: Vec::new(), sticky, last_used: Instant::now() });
+            self.topics.push(TopicQueues {
+                name: Arc::clone(name),
+                partitions: Vec::new(),
+                sticky: Sticky::default(),
+                ratio: 1.0,
+                last_used: Instant::now(),
+            });
             self.topics.len() - 1
         });
         let Some(queues) = self.topics.get_mut(index) else { return };
@@ -151,7 +132,7 @@ impl Accumulator {
         let count = topic.partitions.len().max(queues.partitions.len());
         queues.partitions.resize_with(count, PartitionQueue::default);
         for (partition, queue) in queues.partitions.iter_mut().enumerate() {
-            queue.has_leader = topic.partitions.get(partition).is_some_and(|partition| partition.leader.is_some());
+            queue.leader = topic.partitions.get(partition).and_then(|partition| partition.leader);
         }
     }
 
@@ -161,6 +142,21 @@ impl Accumulator {
         let same = |index: &usize| self.topics.get(*index).is_some_and(|topic| &*topic.name == name);
         let index = last.filter(same).or_else(|| self.by_name.get(name).copied())?;
         self.topics.get(index).is_some_and(|topic| !topic.partitions.is_empty()).then_some(index)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state != Lifecycle::Open
+    }
+
+    /// Why no record can be taken now, if so.
+    pub(super) fn refusal(&self) -> Option<Error> {
+        if let Some(fatal) = &self.fatal {
+            return Some(fatal.clone());
+        }
+        if self.is_closed() {
+            return Some(Error::illegal("cannot write records", "the producer was closed"));
+        }
+        self.transaction.as_ref()?.refusal_of_records()
     }
 
     /// Puts a record into a batch of its partition. `wake` is set when the sender has something new to look at.
@@ -187,13 +183,21 @@ impl Accumulator {
         let mut sticky = false;
         let partition = match (record.partition, record.key) {
             (Some(partition), _) => partition,
-            (None, Some(key)) if !config.ignore_keys => partition_of_key(key, count),
+            (None, Some(key)) if !config.ignore_keys && config.partitioner == Partitioner::BuiltIn => {
+                partition_of_key(key, count)
+            }
             _ => {
                 sticky = true;
-                let queues = &topic.partitions;
-                topic.sticky.partition(count, |index| {
-                    queues.get(index).filter(|queue| queue.has_leader).map(|queue| queue.waiting_bytes)
-                })
+                let (queues, slow) = (&topic.partitions, &self.slow_brokers);
+                let choice = Choice { adaptive: config.adaptive_partitioning, count };
+                let waiting = |index: usize| {
+                    let queue: &PartitionQueue = queues.get(index)?;
+                    queue.leader.filter(|leader| !slow.contains(leader)).map(|_| queue.waiting.len())
+                };
+                match config.partitioner {
+                    Partitioner::BuiltIn => topic.sticky.partition(choice, waiting),
+                    Partitioner::RoundRobin => topic.sticky.next_in_turn(choice, waiting),
+                }
             }
         };
         let index = usize::try_from(partition).unwrap_or(usize::MAX);
@@ -204,15 +208,33 @@ impl Accumulator {
                 message: None,
             });
         };
-        let open = queue.batches.back_mut().is_some_and(|batch| {
+        let ratio = if config.compression == Compression::None { None } else { Some(topic.ratio) };
+        let mut available = self.available;
+        let open = queue.waiting.back_mut().is_some_and(|batch| {
             let same = matches!(
                 (&batch.listeners, &listener),
                 (Listeners::Tags(_), Listener::Tag(_)) | (Listeners::Replies(_), Listener::Reply(_))
             );
-            same && batch.attempts == 0
-                && batch.id >= self.flush_below
-                && batch.builder().is_some_and(|builder| builder.has_room_for(size, config.batch_size))
+            if !same || batch.attempts > 0 || batch.order.0 < self.flush_below {
+                return false;
+            }
+            let reserved = batch.reserved;
+            let Some(builder) = batch.builder() else { return false };
+            match ratio {
+                None => builder.has_room_for(size, config.batch_size),
+                Some(ratio) => {
+                    // Until it is sealed, a batch takes the memory of what it is uncompressed.
+                    let more = (builder.len() + size > reserved).then(|| config.batch_size.max(size)).unwrap_or(0);
+                    let fits = expected_len(builder.len(), ratio) + size <= config.batch_size && more <= available;
+                    if fits {
+                        available -= more;
+                        batch.reserved += more;
+                    }
+                    fits
+                }
+            }
         });
+        self.available = available;
         if !open {
             let need = config.batch_size.max(total);
             if self.available < need {
@@ -220,23 +242,28 @@ impl Accumulator {
                 *wake = true;
                 return Ok(Append::Full);
             }
-            if sticky && !queue.batches.is_empty() {
+            if sticky && !queue.waiting.is_empty() {
                 topic.sticky.batch_done(partition, config.batch_size);
             }
             self.available -= need;
-            let id = self.next_batch_id;
-            self.next_batch_id += 1;
-            self.incomplete.insert(id, 1);
+            let number = self.next_batch;
+            self.next_batch += 1;
+            self.ends.expect(number);
             self.active.insert((topic_index, index));
-            *wake |= !queue.in_flight;
+            *wake = true;
             topic.last_used = now.0;
+            if let Some(transaction) = &mut self.transaction
+                && queue.enrolled == Enrolled::No
+            {
+                queue.enrolled = transaction.enrol(topic_index, index);
+            }
             let listeners = match &listener {
                 Listener::Tag(_) => Listeners::Tags(TagRuns::default()),
                 Listener::Reply(_) => Listeners::Replies(Vec::new()),
             };
-            queue.batches.push_back(Batch::new(id, listeners, need, need, now.0));
+            queue.waiting.push_back(Batch::new((number, 0), listeners, need, now.0));
         }
-        let Some(batch) = queue.batches.back_mut() else { return Ok(Append::Full) };
+        let Some(batch) = queue.waiting.back_mut() else { return Ok(Append::Full) };
         let Some(builder) = batch.builder() else { return Ok(Append::Full) };
         let before = builder.len();
         let timestamp = record.timestamp.unwrap_or(now.1);
@@ -245,7 +272,6 @@ impl Accumulator {
             .map_err(|error| Error::protocol(format!("cannot write a record to topic {}", topic.name), error))?;
         let written = builder.len() - before;
         batch.count += 1;
-        queue.waiting_bytes += written;
         if sticky {
             topic.sticky.appended(written);
         }
@@ -257,174 +283,28 @@ impl Accumulator {
         Ok(Append::Appended)
     }
 
-    /// From now on, everything appended so far is sent without waiting; gives the id to wait for.
+    /// From now on, everything appended so far is sent without waiting; gives the number to wait for.
     pub(super) fn flush(&mut self) -> u64 {
-        self.flush_below = self.next_batch_id;
-        self.next_batch_id
+        self.flush_below = self.next_batch;
+        self.next_batch
     }
 
-    /// Whether every batch with an id below has ended.
-    pub(super) fn is_complete_below(&self, id: u64) -> bool {
-        self.incomplete.first_key_value().is_none_or(|(first, _)| *first >= id)
-    }
-
-    /// Takes what is to be sent now; `room` says whether a broker may get one more request.
-    pub(super) fn drain(
-        &mut self,
-        config: &ProducerConfig,
-        now: Instant,
-        metadata: &Metadata,
-        room: impl Fn(i32) -> bool,
-    ) -> Drained {
-        let mut drained = Drained::default();
-        let mut sizes: HashMap<i32, usize> = HashMap::new();
-        let mut order: Vec<(usize, usize)> = self.active.iter().copied().collect();
-        if !order.is_empty() {
-            // Nobody is always last where a request has not room for all.
-            self.rotation = self.rotation.wrapping_add(1);
-            let by = self.rotation % order.len();
-            order.rotate_left(by);
-        }
-        let gave_up = self.state == Lifecycle::Aborted || self.fatal.is_some();
-        let all_hurry = self.state != Lifecycle::Open || self.memory_waiters > 0;
-        for (topic_index, index) in order {
-            let Some(topic) = self.topics.get_mut(topic_index) else { continue };
-            let (name, sticky) = (&topic.name, &mut topic.sticky);
-            let Some(queue) = topic.partitions.get_mut(index) else { continue };
-            if queue.in_flight {
-                continue;
-            }
-            let partition = i32::try_from(index).unwrap_or(i32::MAX);
-            while let Some(batch) = queue.pop_expired(gave_up, now, config.delivery_timeout) {
-                drained.expired.push(InFlight { topic: Arc::clone(name), topic_index, partition, batch });
-            }
-            let Some(first) = queue.batches.front() else {
-                self.active.remove(&(topic_index, index));
-                continue;
-            };
-            sooner(&mut drained.next, first.created + config.delivery_timeout);
-            if let Some(at) = queue.retry_at.filter(|at| *at > now) {
-                sooner(&mut drained.next, at);
-                continue;
-            }
-            let full = queue.batches.len() > 1 || first.attempts > 0 || first.len() >= config.batch_size;
-            let linger_until = first.created + config.linger;
-            if !all_hurry && first.id >= self.flush_below && !full && now < linger_until {
-                sooner(&mut drained.next, linger_until);
-                continue;
-            }
-            let Some(node) = metadata.leader(name, partition) else {
-                drained.needs_metadata = true;
-                continue;
-            };
-            let size = sizes.entry(node).or_default();
-            if !room(node) || (*size > 0 && *size + first.len() > config.max_request_size) {
-                continue;
-            }
-            let (count, mut identity) = (first.count, first.identity);
-            if config.idempotence && identity.is_none() {
-                identity = queue.next_identity(self.identity, count);
-                if identity.is_none() {
-                    drained.needs_identity = true;
-                    continue;
-                }
-            }
-            let Some(mut batch) = queue.batches.pop_front() else { continue };
-            *size += batch.len();
-            queue.waiting_bytes = queue.waiting_bytes.saturating_sub(batch.len());
-            queue.in_flight = true;
-            queue.retry_at = None;
-            if queue.batches.is_empty() {
-                sticky.batch_done(partition, config.batch_size);
-                self.active.remove(&(topic_index, index));
-            }
-            batch.identity = identity;
-            batch.attempts += 1;
-            let in_flight = InFlight { topic: Arc::clone(name), topic_index, partition, batch };
-            drained.requests.entry(node).or_default().push(in_flight);
-        }
-        drained
-    }
-
-    fn queue(&mut self, topic: usize, partition: i32) -> Option<&mut PartitionQueue> {
+    pub(super) fn queue(&mut self, topic: usize, partition: i32) -> Option<&mut PartitionQueue> {
         self.topics.get_mut(topic)?.partitions.get_mut(usize::try_from(partition).ok()?)
     }
 
-    /// Puts batches back in front, in the order given; they are tried again at `retry_at`.
-    pub(super) fn put_back(&mut self, topic: usize, partition: i32, batches: Vec<Batch>, retry_at: Option<Instant>) {
-        let Some(queue) = self.queue(topic, partition) else { return };
-        queue.in_flight = false;
-        queue.retry_at = retry_at;
-        for batch in batches.into_iter().rev() {
-            queue.waiting_bytes += batch.len();
-            queue.batches.push_front(batch);
-        }
-        self.active.insert((topic, usize::try_from(partition).unwrap_or(0)));
-    }
-
-    /// A batch was split; both halves have its id.
-    pub(super) fn note_split(&mut self, id: u64) {
-        if let Some(halves) = self.incomplete.get_mut(&id) {
-            *halves += 1;
-        }
-    }
-
-    /// The sequence of a partition is broken; its next batch takes another producer id.
-    pub(super) fn burn_identity(&mut self, topic: usize, partition: i32) {
-        if let Some(queue) = self.queue(topic, partition) {
-            queue.burn_identity();
-        }
-    }
-
-    /// A batch has ended: others of its partition may go, and its memory is free.
-    pub(super) fn finish(&mut self, topic: usize, partition: i32, batch: &Batch, was_in_flight: bool) {
-        if let btree_map::Entry::Occupied(mut halves) = self.incomplete.entry(batch.id) {
-            *halves.get_mut() -= 1;
-            if *halves.get() == 0 {
-                halves.remove();
-            }
-        }
-        self.available += batch.reserved;
-        if let Some(queue) = self.queue(topic, partition)
-            && was_in_flight
-        {
-            queue.in_flight = false;
-        }
+    /// Notes how well a batch was compressed, as Java's clients do: at once if worse than expected, slowly if better.
+    pub(super) fn note_compression(&mut self, topic: usize, compressed: usize, uncompressed: usize) {
+        const BETTER: f32 = 0.005;
+        const WORSE: f32 = 0.05;
+        let Some(topic) = self.topics.get_mut(topic) else { return };
+        let seen = compressed as f32 / uncompressed.max(1) as f32;
+        topic.ratio =
+            if seen > topic.ratio { (topic.ratio + WORSE).max(seen) } else { (topic.ratio - BETTER).max(seen) };
     }
 }
 
-impl PartitionQueue {
-    fn pop_expired(&mut self, gave_up: bool, now: Instant, delivery_timeout: Duration) -> Option<Batch> {
-        let first = self.batches.front()?;
-        if !gave_up && now < first.created + delivery_timeout {
-            return None;
-        }
-        let batch = self.batches.pop_front()?;
-        if batch.attempts > 0 && batch.identity.is_some() {
-            // It may have been written, so its sequence numbers cannot go to other records.
-            self.burn_identity();
-        }
-        self.waiting_bytes = self.waiting_bytes.saturating_sub(batch.len());
-        Some(batch)
-    }
-
-    fn burn_identity(&mut self) {
-        if let Some(identity) = self.identity.take() {
-            self.burnt = Some(identity.id);
-        }
-    }
-
-    /// Identity of a new batch of `count` records; `None` if a new producer id is needed for it.
-    fn next_identity(&mut self, current: Option<(i64, i16)>, count: i32) -> Option<ProducerId> {
-        let fresh = current.filter(|(id, _)| self.burnt != Some(*id));
-        let own = self.identity.or_else(|| fresh.map(|(id, epoch)| Identity { id, epoch, next_sequence: 0 }))?;
-        // Behind the greatest number comes 0.
-        let next_sequence = own.next_sequence.wrapping_add(count) & i32::MAX;
-        self.identity = Some(Identity { next_sequence, ..own });
-        Some(ProducerId { id: own.id, epoch: own.epoch, base_sequence: own.next_sequence, transactional: false })
-    }
-}
-
-fn sooner(next: &mut Option<Instant>, at: Instant) {
-    *next = Some(next.map_or(at, |next| next.min(at)));
+/// Bytes that a batch of `len` bytes is expected to have once it is compressed.
+pub(super) fn expected_len(len: usize, ratio: f32) -> usize {
+    HEADER_LEN + (len.saturating_sub(HEADER_LEN) as f32 * ratio * COMPRESSION_MARGIN) as usize
 }

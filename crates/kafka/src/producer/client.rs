@@ -43,7 +43,7 @@ impl Shared {
         self.progress.notify_waiters();
     }
 
-    fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
 }
@@ -65,7 +65,7 @@ impl Producer {
     pub fn new(config: ProducerConfig) -> Result<(Self, Completions)> {
         let (completions, receiver) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
-            accumulator: Mutex::new(Accumulator::new(&config)),
+            accumulator: Mutex::new(Accumulator::new(&config, completions)),
             cluster: Cluster::new(config.client.clone()),
             config,
             wake: Notify::new(),
@@ -73,7 +73,7 @@ impl Producer {
             turn: Semaphore::new(1),
             ended: AtomicBool::new(false),
         });
-        let sender = Owned::spawn(Sender::new(Arc::clone(&shared), completions).run());
+        let sender = Owned::spawn(Sender::new(Arc::clone(&shared)).run());
         Ok((Self { shared, _sender: Arc::new(sender) }, Completions { receiver }))
     }
 
@@ -86,15 +86,22 @@ impl Producer {
     /// # Cancel safety
     /// Nothing is lost, only the place in the queue.
     pub async fn begin(&self) -> Result<Appender<'_>> {
+        self.begin_before(Instant::now().checked_add(self.shared.config.max_block)).await
+    }
+
+    async fn begin_before(&self, deadline: Option<Instant>) -> Result<Appender<'_>> {
         let shared = &*self.shared;
-        let max_block = shared.config.max_block;
-        let Ok(waited) = tokio::time::timeout(max_block, until_memory(shared)).await else {
-            let limit = max_block.as_millis();
+        let memory = until_memory(shared);
+        let waited = match deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, memory).await,
+            None => Ok(memory.await),
+        };
+        let Ok(waited) = waited else {
+            let limit = shared.config.max_block.as_millis();
             let reason = format!("Failed to allocate memory within the configured max blocking time {limit} ms.");
             return Err(Error::timeout("cannot write records", reason));
         };
-        waited?;
-        Ok(Appender { shared, accumulator: shared.lock(), now: now(), last_topic: None, wake: false })
+        Ok(Appender { shared, accumulator: waited?, now: now(), last_topic: None, wake: false })
     }
 
     /// Number of a topic's partitions; waits until the topic is known, `max.block.ms` at most. Brokers that create topics
@@ -103,13 +110,16 @@ impl Producer {
     /// # Errors
     /// A topic that is not there in time, or that this client may not use.
     pub async fn ensure_topic(&self, topic: &str) -> Result<i32> {
+        self.ensure_topic_before(topic, Instant::now().checked_add(self.shared.config.max_block)).await
+    }
+
+    async fn ensure_topic_before(&self, topic: &str, deadline: Option<Instant>) -> Result<i32> {
         let shared = &*self.shared;
         if let Some(count) = shared.lock().partitions(topic) {
             return Ok(i32::try_from(count).unwrap_or(i32::MAX));
         }
         let name: Arc<str> = Arc::from(topic);
         let wanted = TopicsWanted::These(vec![Arc::clone(&name)]);
-        let deadline = Instant::now().checked_add(shared.config.max_block);
         let doing =
             || format!("Topic {topic} not present in metadata after {} ms", shared.config.max_block.as_millis());
         let mut attempts = 0;
@@ -157,7 +167,7 @@ impl Producer {
             let progress = self.shared.progress.notified();
             tokio::pin!(progress);
             progress.as_mut().enable();
-            if self.shared.lock().is_complete_below(below) {
+            if self.shared.lock().ends.are_complete_below(below) {
                 return Ok(());
             }
             if self.shared.has_ended() {
@@ -200,9 +210,10 @@ impl Producer {
         let record = ProducerRecord { topic, partition, timestamp, key, value, headers };
         let (reply, answer) = oneshot::channel();
         let mut reply = Some(reply);
+        let deadline = Instant::now().checked_add(self.shared.config.max_block);
         let sent_at = loop {
-            self.ensure_topic(topic).await?;
-            let mut appender = self.begin().await?;
+            self.ensure_topic_before(topic, deadline).await?;
+            let mut appender = self.begin_before(deadline).await?;
             let sent_at = timestamp.unwrap_or(appender.now.1);
             if appender.put(&record, Listener::Reply(&mut reply))? == Append::Appended {
                 break sent_at;
@@ -227,11 +238,18 @@ impl Producer {
         self.shared.cluster.metrics().snapshot(&self.shared.config.client.client_id, Readings { buffer })
     }
 
-    /// Like [`close`](Producer::close), for an owner that keeps the handle.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Like [`close`](Producer::close), for an owner that keeps the handle. A transaction that is still open is aborted.
     ///
     /// # Errors
     /// What could not be sent in time; it has ended with an error then.
     pub async fn shutdown(&self, timeout: Duration) -> Result<()> {
+        let started = Instant::now();
+        self.end_transaction(timeout).await;
+        let left = timeout.saturating_sub(started.elapsed());
         {
             let mut accumulator = self.shared.lock();
             if accumulator.state == Lifecycle::Open {
@@ -239,7 +257,7 @@ impl Producer {
             }
         }
         self.shared.wake.notify_one();
-        if tokio::time::timeout(timeout, self.until_complete(u64::MAX)).await.is_ok() {
+        if tokio::time::timeout(left, self.until_complete(u64::MAX)).await.is_ok() {
             return Ok(());
         }
         self.shared.lock().state = Lifecycle::Aborted;
@@ -257,7 +275,8 @@ impl Producer {
     }
 }
 
-async fn until_memory(shared: &Shared) -> Result<()> {
+/// Waits in turn; the guard is taken before the turn is given on, so that nobody else gets the memory.
+async fn until_memory(shared: &Shared) -> Result<MutexGuard<'_, Accumulator>> {
     let closed = || Error::illegal("cannot write records", "the producer was closed");
     let _turn = shared.turn.acquire().await.map_err(|_| closed())?;
     loop {
@@ -266,16 +285,16 @@ async fn until_memory(shared: &Shared) -> Result<()> {
         progress.as_mut().enable();
         let _waiting = {
             let mut accumulator = shared.lock();
-            if let Some(fatal) = &accumulator.fatal {
-                return Err(fatal.clone());
+            if let Some(refusal) = accumulator.refusal() {
+                return Err(refusal);
             }
-            if accumulator.state != Lifecycle::Open || shared.has_ended() {
+            if shared.has_ended() {
                 return Err(closed());
             }
             let needed = accumulator.wanted.max(shared.config.batch_size).min(shared.config.buffer_memory);
             if accumulator.available >= needed {
                 accumulator.wanted = 0;
-                return Ok(());
+                return Ok(accumulator);
             }
             accumulator.memory_waiters += 1;
             MemoryWaiter(shared)

@@ -72,6 +72,8 @@ pub struct Completion {
     pub tags: TagRuns,
     /// Written, or why not.
     pub result: Result<BatchAck>,
+    /// Whether the records are, or may be, in Kafka: an error does not say that they are not.
+    pub maybe_written: bool,
 }
 
 /// Where the completions of a producer arrive.

@@ -3,14 +3,20 @@
 //! Counterpart: org.apache.kafka.clients.producer.KafkaProducer.
 
 mod accumulator;
+mod answers;
 mod batch;
 mod client;
 mod completion;
+mod drain;
+mod ends;
 mod exchange;
+mod identities;
+mod partition_queue;
 mod partitioner;
 mod record;
 mod request;
 mod sender;
+mod transaction;
 
 pub use client::{Appender, Producer};
 pub use completion::{BatchAck, Completion, Completions, TagRuns};

@@ -33,23 +33,46 @@ fn murmur2(data: &[u8]) -> u32 {
     hash ^ (hash >> 15)
 }
 
+/// What there is to choose from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Choice {
+    /// Partitions.
+    pub count: usize,
+    /// Long queues are avoided.
+    pub adaptive: bool,
+}
+
 /// For records without key: stays with a partition until a batch's worth went there, so that batches get full (KIP-794).
 #[derive(Debug, Default)]
 pub(super) struct Sticky {
     current: Option<i32>,
     bytes: usize,
+    turn: usize,
 }
 
 impl Sticky {
-    /// The partition to use now; `waiting` gives the bytes that a partition has waiting, `None` if it has no leader.
-    pub(super) fn partition(&mut self, partitions: usize, waiting: impl Fn(usize) -> Option<usize>) -> i32 {
-        if let Some(current) = self.current.filter(|current| (*current as usize) < partitions) {
+    /// The partition to use now; `waiting` gives the batches that a partition has waiting, `None` if it cannot be written now.
+    #[inline]
+    pub(super) fn partition(&mut self, choice: Choice, waiting: impl Fn(usize) -> Option<usize>) -> i32 {
+        if let Some(current) = self.current.filter(|current| (*current as usize) < choice.count) {
             return current;
         }
-        let chosen = choose(partitions, waiting);
+        let chosen = choose(choice, waiting);
         self.current = Some(chosen);
         self.bytes = 0;
         chosen
+    }
+
+    /// The partitions in turn, leaving out those that cannot be written now.
+    pub(super) fn next_in_turn(&mut self, choice: Choice, waiting: impl Fn(usize) -> Option<usize>) -> i32 {
+        let turn = self.turn;
+        self.turn = self.turn.wrapping_add(1);
+        let able: Vec<usize> = (0..choice.count).filter(|index| waiting(*index).is_some()).collect();
+        let chosen = match able.len() {
+            0 => turn % choice.count.max(1),
+            len => able.get(turn % len).copied().unwrap_or(0),
+        };
+        i32::try_from(chosen).unwrap_or(0)
     }
 
     /// Notes what went there.
@@ -68,17 +91,24 @@ impl Sticky {
 }
 
 /// One at random; those with a longer queue than others are less likely, so that a slow broker does not hold up the rest.
-fn choose(partitions: usize, waiting: impl Fn(usize) -> Option<usize>) -> i32 {
-    let queues: Vec<Option<usize>> = (0..partitions).map(waiting).collect();
+fn choose(choice: Choice, waiting: impl Fn(usize) -> Option<usize>) -> i32 {
+    if choice.count == 1 {
+        return 0;
+    }
+    let queues: Vec<Option<usize>> = (0..choice.count).map(waiting).collect();
     let most = queues.iter().flatten().max().copied().unwrap_or(0);
-    let weights: Vec<u64> = queues.iter().map(|queue| queue.map_or(0, |bytes| (most - bytes) as u64 + 1)).collect();
-    let total: u64 = weights.iter().sum();
+    let weigh = |queue: &Option<usize>| match queue {
+        None => 0,
+        Some(batches) if choice.adaptive => (most - batches) as u64 + 1,
+        Some(_) => 1,
+    };
+    let total: u64 = queues.iter().map(weigh).sum();
     let mut rng = rand::rng();
     if total == 0 {
-        return i32::try_from(rng.random_range(0..partitions.max(1))).unwrap_or(0);
+        return i32::try_from(rng.random_range(0..choice.count.max(1))).unwrap_or(0);
     }
     let mut left = rng.random_range(0..total);
-    for (index, weight) in weights.into_iter().enumerate() {
+    for (index, weight) in queues.iter().map(weigh).enumerate() {
         if left < weight {
             return i32::try_from(index).unwrap_or(0);
         }
@@ -109,11 +139,26 @@ mod tests {
 
     #[test]
     fn partitions_without_leader_or_with_long_queues_are_spared() {
-        let mut counts = [0; 3];
-        for _ in 0..1000 {
-            counts[choose(3, |index| [None, Some(1_000_000), Some(0)][index]) as usize] += 1;
-        }
-        assert_eq!(counts[0], 0);
-        assert!(counts[2] > 950, "{counts:?}");
+        let spread = |adaptive| {
+            let mut counts = [0; 3];
+            for _ in 0..1000 {
+                let choice = Choice { count: 3, adaptive };
+                counts[choose(choice, |index| [None, Some(99), Some(0)][index]) as usize] += 1;
+            }
+            counts
+        };
+        let counts = spread(true);
+        assert!(counts[0] == 0 && counts[2] > 950, "{counts:?}");
+        let counts = spread(false);
+        assert!(counts[0] == 0 && counts[1] > 400 && counts[2] > 400, "{counts:?}");
+    }
+
+    #[test]
+    fn partitions_in_turn_leave_out_those_without_leader() {
+        let mut sticky = Sticky::default();
+        let choice = Choice { count: 3, adaptive: true };
+        let mut turn = |able: [bool; 3]| sticky.next_in_turn(choice, |index| able[index].then_some(0));
+        assert_eq!([0; 4].map(|_| turn([true, false, true])), [0, 2, 0, 2]);
+        assert_eq!([0; 3].map(|_| turn([false; 3])), [1, 2, 0]);
     }
 }

@@ -5,25 +5,34 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{ProduceRequest, RequestHeader};
 use kafka_protocol::protocol::{Encodable, HeaderVersion, Request};
+use uuid::Uuid;
 
-use super::accumulator::InFlight;
-use crate::config::Acks;
+use super::answers::SentBatch;
+use super::exchange::Terms;
 use crate::error::{Error, Result};
 use crate::net::Connection;
 
 /// From this version on strings and lists are in the compact form.
 const FLEXIBLE: i16 = 9;
 
-/// A frame with everything in `batches`, whose wire forms are `wires`.
+/// How a request is written.
+pub(super) struct Framing {
+    pub version: i16,
+    pub correlation_id: i32,
+    /// Topics go by id.
+    pub by_id: bool,
+}
+
+/// A frame with everything in `batches`, whose wire forms are `wires` and whose topics have the ids `ids`.
 pub(super) fn frame(
     connection: &Connection,
-    version: i16,
-    correlation_id: i32,
-    acks: Acks,
-    timeout_ms: i32,
-    batches: &[InFlight],
+    framing: &Framing,
+    terms: &Terms,
+    batches: &[SentBatch],
+    ids: &[Uuid],
     wires: &[Bytes],
 ) -> Result<Vec<Bytes>> {
+    let &Framing { version, correlation_id, by_id } = framing;
     let mut out = BytesMut::with_capacity(128 + 64 * batches.len());
     out.put_i32(0);
     RequestHeader::default()
@@ -34,29 +43,26 @@ pub(super) fn frame(
         .encode(&mut out, ProduceRequest::header_version(version))
         .map_err(|error| Error::protocol("cannot write a produce request", error))?;
     let flexible = version >= FLEXIBLE;
-    // No transaction.
-    if flexible {
-        out.put_u8(0);
-    } else {
-        out.put_i16(-1);
+    match &terms.transactional_id {
+        Some(id) => put_text(&mut out, flexible, id),
+        None if flexible => out.put_u8(0),
+        None => out.put_i16(-1),
     }
-    out.put_i16(acks.id());
-    out.put_i32(timeout_ms);
+    out.put_i16(terms.acks.id());
+    out.put_i32(i32::try_from(terms.timeout.as_millis()).unwrap_or(i32::MAX));
 
-    let by_topic: Vec<&[InFlight]> = batches.chunk_by(|a, b| a.topic_index == b.topic_index).collect();
+    let by_topic: Vec<&[SentBatch]> = batches.chunk_by(|a, b| a.topic_index == b.topic_index).collect();
     put_count(&mut out, flexible, by_topic.len());
     let mut pieces = Vec::with_capacity(2 * batches.len() + 1);
-    let mut wires = wires.iter();
+    let mut wires = wires.iter().zip(ids);
     for batches in by_topic {
-        let name = batches.first().map_or("", |first| &*first.topic);
-        if flexible {
-            put_unsigned(&mut out, name.len() + 1);
-        } else {
-            out.put_i16(i16::try_from(name.len()).unwrap_or(i16::MAX));
+        let mut wires = wires.by_ref().take(batches.len()).peekable();
+        match wires.peek().filter(|_| by_id) {
+            Some((_, id)) => out.put_slice(id.as_bytes()),
+            None => put_text(&mut out, flexible, batches.first().map_or("", |first| &*first.topic)),
         }
-        out.put_slice(name.as_bytes());
         put_count(&mut out, flexible, batches.len());
-        for (batch, wire) in batches.iter().zip(&mut wires) {
+        for (batch, (wire, _)) in batches.iter().zip(wires) {
             out.put_i32(batch.partition);
             if flexible {
                 put_unsigned(&mut out, wire.len() + 1);
@@ -87,6 +93,15 @@ pub(super) fn frame(
         *first = start.freeze();
     }
     Ok(pieces)
+}
+
+fn put_text(out: &mut BytesMut, flexible: bool, text: &str) {
+    if flexible {
+        put_unsigned(out, text.len() + 1);
+    } else {
+        out.put_i16(i16::try_from(text.len()).unwrap_or(i16::MAX));
+    }
+    out.put_slice(text.as_bytes());
 }
 
 fn put_count(out: &mut BytesMut, flexible: bool, count: usize) {

@@ -6,59 +6,84 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
+use uuid::Uuid;
 
-use super::accumulator::{InFlight, Lifecycle};
-use super::batch::{Batch, Listeners};
+use super::accumulator::Lifecycle;
+use super::answers::SentBatch;
 use super::client::Shared;
-use super::completion::{BatchAck, Completion};
-use super::exchange::{PartitionAnswer, new_identity, produce};
+use super::drain::{Drained, Outgoing, Room};
+use super::exchange::{Answered, Terms, new_identity, produce};
+use super::partition_queue::Identity;
+use super::transaction::{Coordinators, Done, Failure};
 use crate::config::ProducerConfig;
 use crate::error::{Error, Result};
-use crate::error_code::ErrorCode;
-use crate::net::{Metadata, TopicsWanted};
+use crate::net::{Cluster, Connection, Lane, Metadata, Target, TopicsWanted};
 
 /// What came of a request.
 struct Sent {
     node: i32,
-    batches: Vec<InFlight>,
-    result: Result<Vec<PartitionAnswer>>,
+    batches: Vec<SentBatch>,
+    result: Result<Answered>,
+}
+
+/// A broker, as far as sending to it goes.
+#[derive(Default)]
+struct Node {
+    in_flight: usize,
+    /// It asked for a pause.
+    muted_until: Option<Instant>,
+    /// Batches have waited for it since.
+    keeps_waiting: Option<Instant>,
 }
 
 pub(super) struct Sender {
     shared: Arc<Shared>,
-    completions: mpsc::UnboundedSender<Completion>,
+    coordinators: Option<Arc<Coordinators>>,
+    terms: Terms,
     requests: FuturesUnordered<BoxFuture<'static, Sent>>,
-    /// Requests per broker.
-    in_flight: HashMap<i32, usize>,
+    nodes: HashMap<i32, Node>,
+    connecting: HashMap<i32, BoxFuture<'static, Result<Arc<Connection>>>>,
     refresh: Option<BoxFuture<'static, Result<Arc<Metadata>>>>,
     refreshed: Instant,
     refresh_failures: u32,
     refresh_not_before: Option<Instant>,
     /// A broker said, or a broken connection suggests, that the metadata is out of date.
     stale: bool,
-    identify: Option<BoxFuture<'static, Result<(i64, i16)>>>,
+    identify: Option<BoxFuture<'static, Result<Identity>>>,
+    identify_failures: u32,
     identify_not_before: Option<Instant>,
+    job: Option<BoxFuture<'static, Result<Done, Failure>>>,
 }
 
 impl Sender {
-    pub(super) fn new(shared: Arc<Shared>, completions: mpsc::UnboundedSender<Completion>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let config = &shared.config;
         Self {
+            coordinators: Coordinators::new(&shared.cluster, config),
+            terms: Terms {
+                acks: config.acks,
+                timeout: config.client.request_timeout,
+                transactional_id: config.transactional_id.clone(),
+                v2: false,
+            },
             shared,
-            completions,
             requests: FuturesUnordered::new(),
-            in_flight: HashMap::new(),
+            nodes: HashMap::new(),
+            connecting: HashMap::new(),
             refresh: None,
             refreshed: Instant::now(),
             refresh_failures: 0,
             refresh_not_before: None,
             stale: false,
             identify: None,
+            identify_failures: 0,
             identify_not_before: None,
+            job: None,
         }
     }
 
@@ -67,18 +92,39 @@ impl Sender {
     }
 
     pub(super) async fn run(mut self) {
+        // One timer that is moved only where it would be late; being early costs one more look.
+        let timer: Option<Sleep> = None;
+        tokio::pin!(timer);
         while let Some(next) = self.step() {
+            if let Some(next) = next {
+                let late =
+                    timer.as_ref().as_pin_ref().is_none_or(|timer| timer.deadline() > next || timer.is_elapsed());
+                if late {
+                    match timer.as_mut().as_pin_mut() {
+                        Some(timer) => timer.reset(next),
+                        None => timer.set(Some(tokio::time::sleep_until(next))),
+                    }
+                }
+            }
             let wake = async {
-                match next {
-                    Some(next) => tokio::time::sleep_until(next).await,
-                    None => std::future::pending().await,
+                match timer.as_mut().as_pin_mut() {
+                    Some(timer) if next.is_some() => timer.await,
+                    _ => std::future::pending().await,
                 }
             };
             tokio::select! {
                 () = self.shared.wake.notified() => {}
-                Some(sent) = self.requests.next(), if !self.requests.is_empty() => self.settle(sent),
+                Some(sent) = self.requests.next(), if !self.requests.is_empty() => {
+                    self.settle(sent);
+                    // Those that came together are looked at together.
+                    while let Some(Some(sent)) = futures_util::FutureExt::now_or_never(self.requests.next()) {
+                        self.settle(sent);
+                    }
+                }
                 refreshed = pending_or(&mut self.refresh) => self.refreshed(refreshed),
                 identity = pending_or(&mut self.identify) => self.identified(identity),
+                done = pending_or(&mut self.job) => self.job_done(done),
+                (node, connected) = any_of(&mut self.connecting) => self.connected(node, connected),
                 () = wake => {}
             }
         }
@@ -89,241 +135,195 @@ impl Sender {
     fn step(&mut self) -> Option<Option<Instant>> {
         let now = Instant::now();
         let metadata = self.shared.cluster.metadata();
-        let limit = self.config().max_in_flight;
-        let (mut drained, state, complete) = {
+        let (mut drained, job, state, complete, told) = {
             let mut accumulator = self.shared.lock();
-            let room = |node: i32| self.in_flight.get(&node).copied().unwrap_or(0) < limit;
-            let drained = accumulator.drain(&self.shared.config, now, &metadata, room);
-            (drained, accumulator.state, accumulator.is_complete_below(u64::MAX))
+            let drained = accumulator.drain(&self.shared.config, now, &metadata, |node| self.room(node, now));
+            let job = if self.job.is_none() { accumulator.next_job() } else { None };
+            if let Some(transaction) = &accumulator.transaction {
+                self.terms.v2 = transaction.is_v2();
+            }
+            let complete = accumulator.ends.are_complete_below(u64::MAX);
+            let told = std::mem::take(&mut accumulator.told);
+            (drained, job, accumulator.state, complete, told)
         };
-        for expired in std::mem::take(&mut drained.expired) {
-            let error = self.why_expired(&expired, state);
-            self.end(expired, Err(error), false);
+        if told {
+            self.shared.progress.notify_waiters();
         }
-        for (node, batches) in drained.requests {
-            self.send(node, batches, now);
+        for request in std::mem::take(&mut drained.requests) {
+            self.send(request, &metadata);
+        }
+        if let (Some(job), Some(coordinators)) = (job, &self.coordinators) {
+            let coordinators = Arc::clone(coordinators);
+            self.job = Some(Box::pin(async move { coordinators.run(job).await }));
         }
         if state == Lifecycle::Aborted || (state == Lifecycle::Closing && complete) {
             // Requests in flight end with the connections; their batches' listeners are told by being dropped.
             return None;
         }
-        let mut next = drained.next;
-        let mut at = |when: Instant| next = Some(next.map_or(when, |next| next.min(when)));
+        self.connect(&drained);
+        self.watch_slow_brokers(&mut drained, now);
         let old = !complete && self.refreshed.elapsed() >= self.shared.cluster.config().metadata_max_age;
         if (drained.needs_metadata || self.stale || old) && self.refresh.is_none() {
             match self.refresh_not_before.filter(|when| *when > now) {
-                Some(when) => at(when),
-                None => {
-                    self.start_refresh();
-                    at(now);
-                }
+                Some(when) => drained.sooner(when),
+                None => self.start_refresh(),
             }
         }
-        if drained.needs_identity && self.identify.is_none() {
+        if drained.needs_identity && self.identify.is_none() && self.coordinators.is_none() {
             match self.identify_not_before.filter(|when| *when > now) {
-                Some(when) => at(when),
+                Some(when) => drained.sooner(when),
                 None => {
                     let cluster = Arc::clone(&self.shared.cluster);
                     self.identify = Some(Box::pin(async move { new_identity(&cluster).await }));
                 }
             }
         }
-        Some(next)
+        Some(drained.next)
     }
 
-    fn why_expired(&self, expired: &InFlight, state: Lifecycle) -> Error {
-        if let Some(fatal) = self.shared.lock().fatal.clone() {
-            return fatal;
+    fn room(&self, node: i32, now: Instant) -> Room {
+        let known = self.nodes.get(&node);
+        if let Some(until) = known.and_then(|node| node.muted_until).filter(|until| *until > now) {
+            return Room::Until(until);
         }
-        let InFlight { topic, partition, batch, .. } = expired;
-        if state == Lifecycle::Aborted {
-            return Error::illegal(
-                format!("cannot write {} record(s) to {topic}-{partition}", batch.count),
-                format!("the producer was closed before they were acknowledged{}", fate(batch)),
-            );
+        if known.is_some_and(|node| node.in_flight >= self.config().max_in_flight) {
+            return Room::Full;
         }
-        Error::timeout(
-            format!("Expiring {} record(s) for {topic}-{partition}", batch.count),
-            format!("{} ms has passed since batch creation{}", batch.created.elapsed().as_millis(), fate(batch)),
-        )
+        match self.shared.cluster.open_connection(node, Lane::Produce) {
+            Some(_) => Room::Yes,
+            None => Room::Unconnected,
+        }
     }
 
-    fn send(&mut self, node: i32, mut batches: Vec<InFlight>, now: Instant) {
-        // Batches of a topic must be side by side for the request.
-        batches.sort_by_key(|batch| (batch.topic_index, batch.partition));
-        let mut wires = Vec::with_capacity(batches.len());
-        let mut fine = Vec::with_capacity(batches.len());
-        for mut in_flight in batches {
-            let (compression, level) = (self.config().compression, self.config().compression_level);
-            match in_flight.batch.wire(compression, level) {
-                Ok(wire) => {
-                    wires.push(wire);
-                    fine.push(in_flight);
-                }
-                Err(error) => {
-                    let error = Error::protocol(format!("cannot write to {}", in_flight.topic), error);
-                    self.end(in_flight, Err(error), true);
-                }
+    /// Opens connections that batches wait for. Until there is one, batches are not counted as sent.
+    fn connect(&mut self, drained: &Drained) {
+        for node in &drained.unconnected {
+            let cluster = &self.shared.cluster;
+            self.connecting.entry(*node).or_insert_with(|| {
+                let (cluster, node) = (Arc::clone(cluster), *node);
+                Box::pin(async move { cluster.connection(Target::Node(node), Lane::Produce).await })
+            });
+        }
+    }
+
+    fn connected(&mut self, node: i32, connected: Result<Arc<Connection>>) {
+        if let Err(error) = connected {
+            tracing::debug!(node, %error, "no connection to a broker");
+            if error.is_retriable() {
+                self.stale = true;
+            } else {
+                // Its credentials or its protocol will not do; batches say so when they expire.
+                self.refresh_not_before = Some(Instant::now() + self.config().client.retry_backoff.most);
+                self.stale = true;
             }
         }
-        if fine.is_empty() {
+    }
+
+    /// Keeps `partitioner.availability.timeout.ms`.
+    fn watch_slow_brokers(&mut self, drained: &mut Drained, now: Instant) {
+        let limit = self.config().availability_timeout;
+        if limit.is_zero() {
             return;
         }
-        *self.in_flight.entry(node).or_default() += 1;
-        // A request is not waited for longer than its youngest batch may take.
-        let deadline = fine.iter().map(|sent| sent.batch.created + self.config().delivery_timeout).max();
-        let timeout = self.shared.cluster.config().request_timeout;
-        let timeout = deadline.map_or(timeout, |deadline| timeout.min(deadline.saturating_duration_since(now)));
-        let (cluster, acks) = (Arc::clone(&self.shared.cluster), self.config().acks);
+        let mut slow = Vec::new();
+        for (id, node) in &mut self.nodes {
+            if !drained.busy.contains(id) && !drained.unconnected.contains(id) {
+                node.keeps_waiting = None;
+                continue;
+            }
+            let since = *node.keeps_waiting.get_or_insert(now);
+            if now >= since + limit {
+                slow.push(*id);
+            } else {
+                drained.sooner(since + limit);
+            }
+        }
+        self.shared.lock().slow_brokers = slow;
+    }
+
+    fn send(&mut self, request: Outgoing, metadata: &Metadata) {
+        let Outgoing { node, mut batches, .. } = request;
+        // Batches of a topic must be side by side for the request.
+        batches.sort_by_key(|batch| (batch.topic_index, batch.partition));
+        let (compression, level) = (self.config().compression, self.config().compression_level);
+        let mut sealed = Vec::with_capacity(batches.len());
+        let mut sent = Vec::with_capacity(batches.len());
+        let mut unsendable = Vec::new();
+        for batch in batches {
+            let (topic, topic_index) = (batch.topic, batch.topic_index);
+            let one = SentBatch { topic, topic_index, partition: batch.partition, order: batch.order };
+            match batch.draft.seal(compression, level) {
+                Ok(wire) => {
+                    sealed.push(wire);
+                    sent.push(one);
+                }
+                Err(error) => unsendable.push((one, error)),
+            }
+        }
+        {
+            let mut accumulator = self.shared.lock();
+            for (one, wire) in sent.iter().zip(&sealed) {
+                accumulator.keep_sealed(one, wire);
+            }
+            for (one, error) in &unsendable {
+                accumulator.unsendable(one, Error::protocol(format!("cannot write to {}", one.topic), error));
+            }
+        }
+        if sent.is_empty() {
+            return;
+        }
+        self.nodes.entry(node).or_default().in_flight += 1;
+        let ids: Vec<Uuid> = sent.iter().map(|one| metadata.topic_id(&one.topic).unwrap_or(Uuid::nil())).collect();
+        let wires: Vec<Bytes> = sealed.into_iter().map(|sealed| sealed.bytes).collect();
+        let terms = self.terms.clone();
+        let connection = self.shared.cluster.open_connection(node, Lane::Produce);
         self.requests.push(Box::pin(async move {
-            let result = produce(&cluster, node, acks, timeout, &fine, &wires).await;
-            Sent { node, batches: fine, result }
+            let result = match connection {
+                Some(connection) => produce(&connection, &terms, &sent, &ids, &wires).await,
+                None => Err(Error::disconnected("cannot write records", "the connection was closed")),
+            };
+            Sent { node, batches: sent, result }
         }));
     }
 
     fn settle(&mut self, sent: Sent) {
-        if let Some(count) = self.in_flight.get_mut(&sent.node) {
-            *count = count.saturating_sub(1);
-        }
+        let now = Instant::now();
+        let node = self.nodes.entry(sent.node).or_default();
+        node.in_flight = node.in_flight.saturating_sub(1);
+        let mut stale = false;
         match sent.result {
-            Ok(mut answers) => {
-                for batch in sent.batches {
-                    let same =
-                        |answer: &PartitionAnswer| answer.partition == batch.partition && *answer.topic == *batch.topic;
-                    match answers.iter().position(same) {
-                        Some(at) => {
-                            let answer = answers.swap_remove(at);
-                            self.answered(batch, answer);
-                        }
+            Ok(mut answered) => {
+                if !answered.throttle.is_zero() {
+                    node.muted_until = Some(now + answered.throttle);
+                }
+                answered.learn(&self.shared.cluster, &sent.batches);
+                let answers = std::mem::take(&mut answered.batches);
+                let mut accumulator = self.shared.lock();
+                for (batch, answer) in sent.batches.iter().zip(answers) {
+                    stale |= match answer {
+                        Some(answer) => accumulator.answered(&self.shared.config, batch, answer, now),
                         None => {
                             let reason = "the broker did not answer for this partition";
-                            self.failed(batch, Error::disconnected("cannot write records", reason));
+                            let error = Error::disconnected("cannot write records", reason);
+                            accumulator.unanswered(&self.shared.config, batch, &error, now)
                         }
-                    }
+                    };
                 }
             }
             Err(error) => {
-                for batch in sent.batches {
-                    self.failed(batch, error.clone());
-                }
-            }
-        }
-    }
-
-    fn answered(&mut self, in_flight: InFlight, answer: PartitionAnswer) {
-        let written = BatchAck {
-            base_offset: answer.base_offset,
-            log_append_time: (answer.append_time >= 0).then_some(answer.append_time),
-        };
-        match answer.code {
-            None => self.end(in_flight, Ok(written), true),
-            // The broker has it from an attempt whose answer was lost, but no longer knows where.
-            Some(ErrorCode::DUPLICATE_SEQUENCE_NUMBER) => {
-                self.end(in_flight, Ok(BatchAck { base_offset: -1, log_append_time: None }), true);
-            }
-            Some(ErrorCode::MESSAGE_TOO_LARGE) if in_flight.batch.count > 1 => self.split(in_flight),
-            Some(
-                ErrorCode::UNKNOWN_PRODUCER_ID
-                | ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
-                | ErrorCode::INVALID_PRODUCER_EPOCH,
-            ) if in_flight.batch.identity.is_some() => {
-                self.reidentify(in_flight);
-            }
-            Some(code) => {
-                let doing = format!("cannot write to {}-{}", in_flight.topic, in_flight.partition);
-                self.failed(in_flight, Error::broker(doing, code, answer.message));
-            }
-        }
-    }
-
-    /// Tries again if that may help, or gives the batch up.
-    fn failed(&mut self, in_flight: InFlight, error: Error) {
-        let now = Instant::now();
-        self.stale |= match &error {
-            Error::Broker { code, .. } => code.is_stale_metadata(),
-            other => other.is_retriable(),
-        };
-        let expired = now >= in_flight.batch.created + self.config().delivery_timeout;
-        if !error.is_retriable() || expired || in_flight.batch.attempts > self.config().retries {
-            let fate = fate(&in_flight.batch);
-            let error = match error {
-                Error::Timeout { doing, reason } => Error::Timeout { doing, reason: reason + fate },
-                Error::Disconnected { doing, reason } => Error::Disconnected { doing, reason: reason + fate },
-                other => other,
-            };
-            if in_flight.batch.identity.is_some() {
-                self.shared.lock().burn_identity(in_flight.topic_index, in_flight.partition);
-            }
-            self.end(in_flight, Err(error), true);
-            return;
-        }
-        tracing::debug!(topic = %in_flight.topic, partition = in_flight.partition, %error, "sending a batch again");
-        let retry_at = now + self.shared.cluster.config().retry_backoff.after(in_flight.batch.attempts);
-        let InFlight { topic_index, partition, batch, .. } = in_flight;
-        self.shared.lock().put_back(topic_index, partition, vec![batch], Some(retry_at));
-    }
-
-    fn split(&mut self, in_flight: InFlight) {
-        let InFlight { topic, topic_index, partition, batch } = in_flight;
-        tracing::warn!(%topic, partition, bytes = batch.len(), "the broker found a batch too large; sending it in two halves");
-        let (id, reserved, had_identity) = (batch.id, batch.reserved, batch.identity.is_some());
-        match batch.split() {
-            Ok((first, second)) => {
                 let mut accumulator = self.shared.lock();
-                accumulator.note_split(id);
-                if had_identity {
-                    accumulator.burn_identity(topic_index, partition);
-                }
-                accumulator.put_back(topic_index, partition, vec![first, second], None);
-            }
-            Err((error, listeners)) => {
-                let batch = Batch::new(id, listeners, 0, reserved, Instant::now());
-                let lost = InFlight { topic, topic_index, partition, batch };
-                self.end(lost, Err(Error::protocol("cannot split a batch", error)), true);
-            }
-        }
-    }
-
-    /// The broker has forgotten this producer: the batch goes out again under another id.
-    fn reidentify(&mut self, in_flight: InFlight) {
-        let InFlight { topic, topic_index, partition, mut batch } = in_flight;
-        self.shared.lock().burn_identity(topic_index, partition);
-        match batch.forget_identity() {
-            Ok(()) => self.shared.lock().put_back(topic_index, partition, vec![batch], None),
-            Err(error) => {
-                let lost = InFlight { topic, topic_index, partition, batch };
-                self.end(lost, Err(Error::protocol("cannot send a batch again", error)), true);
-            }
-        }
-    }
-
-    /// Frees the batch and tells whoever waits for it.
-    fn end(&mut self, in_flight: InFlight, result: Result<BatchAck>, was_in_flight: bool) {
-        let InFlight { topic, topic_index, partition, batch } = in_flight;
-        {
-            // Told under the lock: whoever sees a flush end finds the completion.
-            let mut accumulator = self.shared.lock();
-            accumulator.finish(topic_index, partition, &batch, was_in_flight);
-            match batch.listeners {
-                // Completions need not be of interest to anyone.
-                Listeners::Tags(tags) => drop(self.completions.send(Completion { topic, partition, tags, result })),
-                Listeners::Replies(replies) => {
-                    for (index, reply) in replies.into_iter().enumerate() {
-                        let own = result.clone().map(|ack| {
-                            let base_offset = if ack.base_offset < 0 { -1 } else { ack.base_offset + index as i64 };
-                            (partition, BatchAck { base_offset, ..ack })
-                        });
-                        drop(reply.send(own));
-                    }
+                for batch in &sent.batches {
+                    stale |= accumulator.unanswered(&self.shared.config, batch, &error, now);
                 }
             }
         }
+        self.stale |= stale;
         self.shared.progress.notify_waiters();
     }
 
     fn start_refresh(&mut self) {
         let topics = self.shared.lock().topics_in_use(self.config().metadata_max_idle);
-        let cluster = Arc::clone(&self.shared.cluster);
+        let cluster: Arc<Cluster> = Arc::clone(&self.shared.cluster);
         let wanted = if topics.is_empty() { TopicsWanted::None } else { TopicsWanted::These(topics) };
         self.refresh = Some(Box::pin(async move { cluster.refresh(&wanted, true).await }));
     }
@@ -347,16 +347,27 @@ impl Sender {
         self.refresh_not_before = Some(Instant::now() + pause);
     }
 
-    fn identified(&mut self, identity: Result<(i64, i16)>) {
+    fn identified(&mut self, identity: Result<Identity>) {
         self.identify = None;
         match identity {
-            Ok(identity) => self.shared.lock().identity = Some(identity),
-            Err(error) if error.is_retriable() => {
-                let pause = self.shared.cluster.config().retry_backoff.first.max(Duration::from_millis(20));
-                self.identify_not_before = Some(Instant::now() + pause);
+            Ok(identity) => {
+                self.identify_failures = 0;
+                self.shared.lock().set_identity(identity);
             }
-            Err(error) => self.shared.lock().fatal = Some(error),
+            Err(error) if error.is_retriable() => {
+                self.identify_failures += 1;
+                let pause = self.shared.cluster.config().retry_backoff.after(self.identify_failures);
+                self.identify_not_before = Some(Instant::now() + pause.max(Duration::from_millis(20)));
+            }
+            Err(error) => self.shared.lock().fail_for_good(error),
         }
+    }
+
+    fn job_done(&mut self, done: Result<Done, Failure>) {
+        self.job = None;
+        let v2 = self.coordinators.as_ref().is_some_and(|coordinators| coordinators.v2());
+        self.shared.lock().job_done(done, v2);
+        self.shared.progress.notify_waiters();
     }
 }
 
@@ -367,14 +378,23 @@ impl Drop for Sender {
     }
 }
 
-/// Whether the records of a failed batch may be in Kafka all the same.
-fn fate(batch: &Batch) -> &'static str {
-    if batch.attempts == 0 { " (they were not written)" } else { " (they may have been written)" }
-}
-
 async fn pending_or<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
     match future {
         Some(future) => future.await,
         None => std::future::pending().await,
     }
+}
+
+/// The first of several that is done; it is taken out.
+async fn any_of<T>(futures: &mut HashMap<i32, BoxFuture<'static, T>>) -> (i32, T) {
+    let (node, done) = std::future::poll_fn(|cx| {
+        let ready = futures.iter_mut().find_map(|(node, future)| match future.as_mut().poll(cx) {
+            std::task::Poll::Ready(done) => Some((*node, done)),
+            std::task::Poll::Pending => None,
+        });
+        ready.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
+    })
+    .await;
+    futures.remove(&node);
+    (node, done)
 }

@@ -2,6 +2,7 @@
 //!
 //! Counterpart: org.apache.kafka.common.record.DefaultRecordBatch.
 
+use super::batch_builder::ProducerId;
 use super::codec::Compression;
 
 /// Bytes of a batch header, up to the first record.
@@ -14,6 +15,7 @@ pub(super) const MAGIC: usize = 16;
 pub(super) const CRC: usize = 17;
 pub(super) const ATTRIBUTES: usize = 21;
 pub(super) const MAX_TIMESTAMP: usize = 35;
+const PRODUCER_ID: usize = 43;
 
 const CODEC_MASK: i16 = 0x07;
 const LOG_APPEND_TIME: i16 = 0x08;
@@ -232,6 +234,20 @@ pub fn set_log_append_time(batch: &mut [u8], timestamp: i64) -> Result<(), Inval
     put(batch, MAX_TIMESTAMP, &timestamp.to_be_bytes())?;
     let body =
         batch.get(ATTRIBUTES..header.total_len()).ok_or_else(|| InvalidRecords::truncated("a batch is cut off"))?;
+    let crc = crc32c::crc32c(body);
+    put(batch, CRC, &crc.to_be_bytes())
+}
+
+/// Makes another producer, epoch or sequence number the batch's own and renews the checksum.
+///
+/// # Errors
+/// Fewer bytes than the header says.
+pub fn set_producer(batch: &mut [u8], producer: &ProducerId) -> Result<(), InvalidRecords> {
+    let total = BatchHeader::read(batch)?.total_len();
+    put(batch, PRODUCER_ID, &producer.id.to_be_bytes())?;
+    put(batch, PRODUCER_ID + 8, &producer.epoch.to_be_bytes())?;
+    put(batch, PRODUCER_ID + 10, &producer.base_sequence.to_be_bytes())?;
+    let body = batch.get(ATTRIBUTES..total).ok_or_else(|| InvalidRecords::truncated("a batch is cut off"))?;
     let crc = crc32c::crc32c(body);
     put(batch, CRC, &crc.to_be_bytes())
 }

@@ -501,7 +501,7 @@ impl InFlight {
         tracker: &mut TopicTracker,
         operator: &ErrorOperator,
     ) -> Result<()> {
-        let Completion { topic, partition, tags, result } = completion;
+        let Completion { topic, partition, tags, result, .. } = completion;
         match result {
             Ok(ack) => {
                 tracker.saw(&topic);
