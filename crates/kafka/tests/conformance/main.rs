@@ -7,6 +7,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests: a failure there is a failure of the test")]
 
 mod administration;
+mod scale;
 #[allow(dead_code, unused_imports, reason = "not every build of the rules uses every helper")]
 mod support;
 mod table;
