@@ -19,9 +19,11 @@ struct Balance<'g> {
     short: Vec<usize>,
     /// Members with the least, of which some get one more.
     even: VecDeque<usize>,
-    given_up: BTreeSet<TopicPartition>,
-    /// Given up because their owner is not in their rack. Java hands these on at once; two members would have them for a while.
-    far: BTreeMap<TopicPartition, usize>,
+    /// Members that are to have one more than the least, and those of them that have it.
+    over: usize,
+    over_so_far: usize,
+    /// By who had them.
+    given_up: BTreeMap<TopicPartition, usize>,
     moving: BTreeMap<TopicPartition, usize>,
 }
 
@@ -39,11 +41,12 @@ pub(super) fn assign(group: &Group<'_>) -> (Vec<Vec<TopicPartition>>, BTreeMap<T
         shares: vec![Vec::new(); members],
         short: Vec::new(),
         even: VecDeque::new(),
-        given_up: BTreeSet::new(),
-        far: BTreeMap::new(),
+        over: total % members,
+        over_so_far: 0,
+        given_up: BTreeMap::new(),
         moving: BTreeMap::new(),
     };
-    balance.keep_owned(total % members);
+    balance.keep_owned();
     let kept: BTreeSet<&TopicPartition> = balance.shares.iter().flatten().collect();
     let mut left = Vec::with_capacity(total.saturating_sub(kept.len()));
     for (topic, shape) in group.topics {
@@ -61,34 +64,38 @@ pub(super) fn assign(group: &Group<'_>) -> (Vec<Vec<TopicPartition>>, BTreeMap<T
 }
 
 impl Balance<'_> {
-    /// Members keep what they have, `over` of them one more than the least.
-    fn keep_owned(&mut self, over: usize) {
-        let mut over_so_far = 0;
+    /// Members keep what they have and is near, up to their share.
+    fn keep_owned(&mut self) {
         for (member, owned) in self.group.owned.iter().enumerate() {
             let (far, mut owned): (Vec<_>, Vec<_>) =
                 owned.iter().cloned().partition(|at| self.group.racks.is_far(member, at));
-            self.far.extend(far.into_iter().map(|at| (at, member)));
+            self.given_up.extend(far.into_iter().map(|at| (at, member)));
             owned.sort_by(|a, b| a.partition.cmp(&b.partition).then_with(|| a.topic.cmp(&b.topic)));
             owned.retain(|at| !self.group.disputed.contains(at));
             let keep = if owned.len() < self.least {
                 self.short.push(member);
                 owned.len()
-            } else if owned.len() >= self.most && over_so_far < over {
-                over_so_far += 1;
-                if over_so_far == over {
-                    self.even.clear();
-                }
+            } else if owned.len() >= self.most && self.over_so_far < self.over {
+                self.one_more_is_over();
                 self.most
             } else {
-                if over_so_far < over {
+                if self.over_so_far < self.over {
                     self.even.push_back(member);
                 }
                 self.least
             };
-            self.given_up.extend(owned.drain(keep..));
+            self.given_up.extend(owned.drain(keep..).map(|at| (at, member)));
             if let Some(share) = self.shares.get_mut(member) {
                 *share = owned;
             }
+        }
+    }
+
+    /// When enough members have one more, nobody else gets one.
+    fn one_more_is_over(&mut self) {
+        self.over_so_far += 1;
+        if self.over_so_far == self.over {
+            self.even.clear();
         }
     }
 
@@ -107,7 +114,7 @@ impl Balance<'_> {
                     let count = self.count(member) + 1;
                     if count >= self.least {
                         self.short.remove(place);
-                        if count < self.most {
+                        if count < self.most && self.over_so_far < self.over {
                             self.even.push_back(member);
                         }
                     } else {
@@ -120,6 +127,7 @@ impl Balance<'_> {
                 taker = self.even.get(place).copied();
                 if taker.is_some_and(|member| self.count(member) + 1 == self.most) {
                     self.even.remove(place);
+                    self.one_more_is_over();
                 }
             }
             match taker {
@@ -155,8 +163,8 @@ impl Balance<'_> {
     }
 
     fn give(&mut self, at: TopicPartition, member: usize) {
-        let elsewhere = self.far.get(&at).is_some_and(|owner| *owner != member);
-        if elsewhere || self.given_up.contains(&at) || self.group.disputed.contains(&at) {
+        let had_by_another = self.given_up.get(&at).is_some_and(|owner| *owner != member);
+        if had_by_another || self.group.disputed.contains(&at) {
             self.moving.insert(at.clone(), member);
         }
         if let Some(share) = self.shares.get_mut(member) {

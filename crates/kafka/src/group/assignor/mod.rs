@@ -10,6 +10,8 @@ mod racks;
 mod range;
 mod round_robin;
 mod sticky;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -53,12 +53,10 @@ pub(super) fn claim_of_sticky(candidate: &Candidate) -> Claim {
 pub(super) fn assign(candidates: &[Candidate], topics: &Topics, claim: impl Fn(&Candidate) -> Claim) -> Sticky {
     let mut members = candidates.to_vec();
     sort_as_map_of_text(&mut members, |member| &member.member_id);
-    // Topics that nobody has seen do not count.
-    let topics: Topics = topics
-        .iter()
-        .filter(|(_, shape)| shape.partitions > 0)
-        .map(|(name, shape)| (name.clone(), shape.clone()))
-        .collect();
+    // Topics that nobody has seen, or that nobody wants, do not count.
+    let wanted: BTreeSet<_> = candidates.iter().flat_map(|member| &member.subscription.topics).collect();
+    let topics = topics.iter().filter(|(name, shape)| shape.partitions > 0 && wanted.contains(name));
+    let topics: Topics = topics.map(|(name, shape)| (name.clone(), shape.clone())).collect();
     let claims: Vec<Claim> = members.iter().map(claim).collect();
     let mut group = Group {
         racks: Racks::new(&members, &topics),
