@@ -101,6 +101,15 @@ pub enum Error {
         code: Option<ErrorCode>,
         /// Whether not even an abort helps.
         fatal: bool,
+    /// The broker refused who this client is, or this client the broker; trying again does not help.
+    #[error("{doing}: {reason}")]
+    Authentication {
+        /// What was being done, to what.
+        doing: String,
+        /// What was refused, and the way out; never a secret.
+        reason: String,
+        /// At which step.
+        kind: AuthenticationKind,
     },
     /// The broker cannot do it, or not in a version that this client speaks.
     #[error("{doing}: {reason}")]
@@ -126,6 +135,31 @@ pub enum Error {
         /// Why it cannot be done.
         reason: String,
     },
+}
+
+/// What of an [`Error::Authentication`] failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuthenticationKind {
+    /// TLS: certificates, host name, versions or ciphers.
+    Ssl,
+    /// User name or password.
+    Sasl,
+    /// The broker does not do this SASL mechanism.
+    UnsupportedMechanism,
+    /// The listener does not do SASL, or not now.
+    IllegalSaslState,
+}
+
+impl AuthenticationKind {
+    fn java_class(self) -> &'static str {
+        match self {
+            Self::Ssl => "org.apache.kafka.common.errors.SslAuthenticationException",
+            Self::Sasl => "org.apache.kafka.common.errors.SaslAuthenticationException",
+            Self::UnsupportedMechanism => "org.apache.kafka.common.errors.UnsupportedSaslMechanismException",
+            Self::IllegalSaslState => "org.apache.kafka.common.errors.IllegalSaslStateException",
+        }
+    }
 }
 
 impl Error {
@@ -180,6 +214,11 @@ impl Error {
         }
     }
 
+    /// Whether the broker refused who this client is, or this client the broker.
+    pub fn is_authentication(&self) -> bool {
+        matches!(self, Self::Authentication { .. })
+    }
+
     /// Whether a topic could not be created because there is one.
     pub fn is_topic_exists(&self) -> bool {
         self.code() == Some(ErrorCode::TOPIC_ALREADY_EXISTS)
@@ -219,6 +258,7 @@ impl Error {
             Self::CommitFailed { .. } => "org.apache.kafka.clients.consumer.CommitFailedException",
             Self::Transaction { code: Some(code), .. } if *code == ErrorCode::PRODUCER_FENCED => code.java_class(),
             Self::Transaction { .. } => "org.apache.kafka.common.KafkaException",
+            Self::Authentication { kind, .. } => kind.java_class(),
             Self::Unsupported { .. } => "org.apache.kafka.common.errors.UnsupportedVersionException",
             Self::IllegalState { .. } => "java.lang.IllegalStateException",
         }

@@ -17,7 +17,7 @@ pub mod producer;
 pub mod records;
 mod spawn;
 
-pub use error::{Error, Result};
+pub use error::{AuthenticationKind, Error, Result};
 pub use error_code::ErrorCode;
 pub use group_metadata::GroupMetadata;
 pub use metrics::{Metric, MetricValue};

@@ -32,3 +32,8 @@ impl Drop for Owned {
         self.0.abort();
     }
 }
+
+/// Runs what blocks on a thread for such; `None` if it panicked or the runtime ends.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}

@@ -4,10 +4,14 @@
 
 use std::time::Duration;
 
+use super::security_config::SecurityConfig;
 use super::values::Values;
 use crate::error::Result;
 use crate::metrics::{ClientKind, Windows};
 use crate::net::Address;
+
+/// Longer than any process lives; deadlines can be computed with it.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What to do when no known broker can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +28,19 @@ pub(crate) struct ClientConfig {
     pub bootstrap: Vec<Address>,
     pub client_id: String,
     pub request_timeout: Duration,
-    pub connect_timeout: Duration,
+    /// Grows with every failure in a row.
+    pub connect_timeout: Backoff,
+    pub security: SecurityConfig,
+    /// Whether bootstrap servers are replaced by the names of their addresses.
+    pub canonical_bootstrap: bool,
+    /// For how long a connection may be unused; `None`: for ever.
+    pub max_idle: Option<Duration>,
     pub metadata_max_age: Duration,
     pub reconnect_backoff: Backoff,
     pub retry_backoff: Backoff,
     pub recovery: RecoveryStrategy,
+    /// Known brokers are given up when metadata could not be had for so long.
+    pub rebootstrap_after: Duration,
     /// Bytes; `None` leaves it to the operating system.
     pub send_buffer: Option<u32>,
     pub receive_buffer: Option<u32>,
@@ -51,13 +63,6 @@ impl Backoff {
 
 impl ClientConfig {
     pub(super) fn from_values(kind: ClientKind, values: &Values<'_>) -> Result<Self> {
-        let protocol = values.text("security.protocol").unwrap_or("PLAINTEXT");
-        if !protocol.eq_ignore_ascii_case("PLAINTEXT") {
-            return values.refuse(
-                "security.protocol",
-                "this version connects without TLS and SASL only; use a PLAINTEXT listener until they are there",
-            );
-        }
         let mut bootstrap = Vec::new();
         for server in values.list("bootstrap.servers") {
             match Address::parse(server) {
@@ -87,7 +92,15 @@ impl ClientConfig {
             bootstrap,
             client_id: values.text("client.id").unwrap_or("").to_owned(),
             request_timeout: values.millis("request.timeout.ms"),
-            connect_timeout: values.millis("socket.connection.setup.timeout.ms"),
+            connect_timeout: Backoff {
+                first: values.millis("socket.connection.setup.timeout.ms"),
+                most: values.millis("socket.connection.setup.timeout.max.ms"),
+            },
+            security: SecurityConfig::from_values(values)?,
+            canonical_bootstrap: values.text("client.dns.lookup") == Some("resolve_canonical_bootstrap_servers_only"),
+            max_idle: u64::try_from(values.long("connections.max.idle.ms"))
+                .ok()
+                .map(|millis| Duration::from_millis(millis).min(FOREVER)),
             metadata_max_age: values.millis("metadata.max.age.ms"),
             reconnect_backoff: Backoff {
                 first: values.millis("reconnect.backoff.ms"),
@@ -98,6 +111,7 @@ impl ClientConfig {
                 most: values.millis("retry.backoff.max.ms"),
             },
             recovery,
+            rebootstrap_after: values.millis("metadata.recovery.rebootstrap.trigger.ms").min(FOREVER),
             send_buffer: buffer("send.buffer.bytes"),
             receive_buffer: buffer("receive.buffer.bytes"),
         })

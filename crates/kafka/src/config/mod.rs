@@ -6,9 +6,11 @@ mod client_config;
 mod consumer_config;
 mod consumer_keys;
 mod docs;
+mod jaas;
 mod keys;
 mod producer_config;
 mod producer_keys;
+mod security_config;
 mod values;
 
 #[cfg(test)]

@@ -55,7 +55,6 @@ fn what_cannot_be_used_is_refused_by_name() {
         ("key.serializer", "org.apache.kafka.common.serialization.StringSerializer"),
         ("max.in.flight.requests.per.connection", "6"),
         ("partitioner.class", "com.example.Partitioner"),
-        ("security.protocol", "SSL"),
         ("security.protocol", "none"),
         ("transactional.id", "t"),
     ] {
@@ -104,4 +103,52 @@ fn passwords_are_not_in_errors() {
     let given = properties(&[("ssl.key.password", "secret"), ("bootstrap.servers", "bad")]);
     let error = ProducerConfig::from_properties(&given).unwrap_err();
     assert!(!error.to_string().contains("secret"));
+}
+
+#[test]
+fn security_that_cannot_be_had_is_refused_by_name() {
+    const JAAS: &str =
+        "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"u\" password=\"hidden\";";
+    let tls = |pairs: &[(&str, &str)]| {
+        let all: Vec<_> = [("security.protocol", "SSL")].iter().chain(pairs).copied().collect();
+        AdminConfig::from_properties(&properties(&all))
+    };
+    for (key, value) in [
+        ("ssl.provider", "BC"),
+        ("ssl.engine.factory.class", "com.example.Factory"),
+        ("ssl.keymanager.algorithm", "IbmX509"),
+        ("ssl.endpoint.identification.algorithm", "LDAPS"),
+        ("ssl.protocol", "SSLv3"),
+        ("ssl.enabled.protocols", "TLSv1.1"),
+        ("ssl.cipher.suites", "TLS_RSA_WITH_AES_128_CBC_SHA"),
+        ("ssl.keystore.type", "BCFKS"),
+        ("ssl.keystore.location", "/nowhere.jks"),
+        ("ssl.keystore.password", "hidden"),
+        ("ssl.keystore.key", "hidden"),
+        ("ssl.truststore.password", "hidden"),
+        ("ssl.truststore.location", "/nowhere.jks"),
+    ] {
+        let result = tls(&[(key, value)]);
+        assert!(!format!("{result:?}").contains("hidden\""), "{key}");
+        assert_eq!(refused(result), key, "{value}");
+    }
+    let sasl = |pairs: &[(&str, &str)]| {
+        let all: Vec<_> = [("security.protocol", "sasl_plaintext")].iter().chain(pairs).copied().collect();
+        AdminConfig::from_properties(&properties(&all))
+    };
+    assert_eq!(refused(sasl(&[])), "sasl.mechanism");
+    assert_eq!(refused(sasl(&[("sasl.mechanism", "OAUTHBEARER")])), "sasl.mechanism");
+    assert_eq!(refused(sasl(&[("sasl.mechanism", "PLAIN")])), "sasl.jaas.config");
+    for wrong in [
+        "com.example.Module required username=\"u\" password=\"hidden\";",
+        "org.apache.kafka.common.security.plain.PlainLoginModule required password=\"hidden\";",
+        "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"u\" password=\"hidden\"",
+    ] {
+        let result = sasl(&[("sasl.mechanism", "PLAIN"), ("sasl.jaas.config", wrong)]);
+        assert!(!format!("{result:?}").contains("\"hidden"), "{result:?}");
+        assert_eq!(refused(result), "sasl.jaas.config", "{wrong}");
+    }
+    let taken = sasl(&[("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.jaas.config", JAAS)]).unwrap();
+    assert!(!format!("{taken:?}").contains("hidden"), "{taken:?}");
+    assert_eq!(refused(sasl(&[("sasl.login.class", "com.example.Login")])), "sasl.login.class");
 }

@@ -144,7 +144,9 @@ impl<'a> Values<'a> {
     }
 
     pub(super) fn refuse<T>(&self, name: &str, reason: impl Into<String>) -> Result<T> {
-        Err(invalid(name, self.text(name).unwrap_or("null"), reason))
+        let secret = self.keys.iter().any(|key| key.name == name && key.kind == Type::Password);
+        let shown = self.text(name).map_or("null", |text| if secret { "[hidden]" } else { text });
+        Err(invalid(name, shown, reason))
     }
 
     /// Properties that name Java code work only where the code is one that this client has built in.

@@ -3,22 +3,25 @@
 //! Counterpart: org.apache.kafka.clients.ClusterConnectionStates.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::{MetadataRequest, TopicName};
+use kafka_protocol::messages::{ApiKey, MetadataRequest, MetadataResponse, TopicName};
 use kafka_protocol::protocol::{Request, StrBytes};
 use rand::seq::SliceRandom;
 use tokio::time::Instant;
 
 use super::address::Address;
-use super::connect::{connect, connect_any};
+use super::connect::{Dialer, first_of};
 use super::connection::Connection;
 use super::metadata::{Endpoint, Metadata, NewLeader, TopicsWanted};
+use super::resolve::canonical;
 use super::versions::Versions;
 use crate::config::{ClientConfig, RecoveryStrategy};
 use crate::error::{Error, Result};
+use crate::error_code::ErrorCode;
 use crate::metrics::ClientMetrics;
 
 /// What a connection is for. A broker answers one request per connection at a time, so what may wait there has its own.
@@ -54,6 +57,12 @@ struct State {
     versions: Option<Arc<Versions>>,
     connections: HashMap<(Place, Lane), Arc<Connection>>,
     failures: HashMap<Place, Failures>,
+    /// Held by whoever opens a connection, so that it is opened once and requests keep their order.
+    opening: HashMap<(Place, Lane), Arc<tokio::sync::Mutex<()>>>,
+    /// Since when metadata is wanted and could not be had.
+    wanting_metadata: Option<Instant>,
+    /// The known brokers are of no use: the next question goes to a bootstrap server.
+    rebootstrap: bool,
 }
 
 /// Failed attempts in a row, and when the next may be made.
@@ -111,7 +120,9 @@ impl Cluster {
         true
     }
 
-    /// Asks `target` and waits for the answer, `request.timeout.ms` and `extra` at most.
+    /// Asks `target` and waits for the answer, `request.timeout.ms` and `extra` at most, the time to connect included.
+    ///
+    /// A question that met a connection just closed because it was idle is asked again at once on a new one.
     pub(crate) async fn call_within<R>(
         &self,
         target: Target,
@@ -123,9 +134,52 @@ impl Cluster {
         R: Request + Send + Sync,
         R::Response: Send,
     {
-        let connection = self.connection(target, lane).await?;
+        let timeout = self.config.request_timeout.saturating_add(extra);
+        let deadline = Instant::now() + timeout;
+        let known = self.find(target, lane);
+        let reused = known.is_some();
+        let connection = self.connection_until(known, target, lane, deadline, R::KEY).await?;
         let version = connection.version::<R>()?;
-        connection.call(&build(version), version, self.config.request_timeout.saturating_add(extra)).await
+        let request = build(version);
+        let asked_at = Instant::now();
+        let left = deadline.saturating_duration_since(asked_at);
+        let answer = connection.call(&request, version, left).await;
+        let Err(Error::Disconnected { .. }) = &answer else { return answer };
+        if !reused || !can_be_repeated(R::KEY) {
+            return answer;
+        }
+        let connection = self.connection_until(None, target, lane, deadline, R::KEY).await?;
+        // The same broker, or one of the same release.
+        if connection.version::<R>()? != version {
+            return answer;
+        }
+        connection.call(&request, version, deadline.saturating_duration_since(Instant::now())).await
+    }
+
+    /// `known`, or a new connection by the deadline.
+    async fn connection_until(
+        &self,
+        known: Option<Arc<Connection>>,
+        target: Target,
+        lane: Lane,
+        deadline: Instant,
+        key: i16,
+    ) -> Result<Arc<Connection>> {
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        // Boxed: opening is rare and its state large.
+        match tokio::time::timeout_at(deadline, Box::pin(self.connection(target, lane))).await {
+            Ok(connected) => connected,
+            Err(_) => {
+                let name = ApiKey::try_from(key).map_or_else(|()| key.to_string(), |key| format!("{key:?}"));
+                let whom = match target {
+                    Target::Any => "any broker".to_owned(),
+                    Target::Node(node) => format!("broker {node}"),
+                };
+                Err(Error::timeout(format!("{name} request to {whom}"), "no connection within request.timeout.ms"))
+            }
+        }
     }
 
     /// Asks `target` on its control connection.
@@ -147,7 +201,19 @@ impl Cluster {
     pub(crate) async fn connection(&self, target: Target, lane: Lane) -> Result<Arc<Connection>> {
         match target {
             Target::Node(node) => self.node_connection(node, lane).await,
-            Target::Any => self.any_connection(lane).await,
+            Target::Any => self.any_connection(lane).await.map(|(_, connection)| connection),
+        }
+    }
+
+    /// Until when a broker wants nothing on a lane (KIP-219); what is sent before waits in the connection.
+    pub(crate) fn muted_until(&self, node: i32, lane: Lane) -> Option<Instant> {
+        self.open_connection(node, lane)?.muted_until()
+    }
+
+    fn find(&self, target: Target, lane: Lane) -> Option<Arc<Connection>> {
+        match target {
+            Target::Node(node) => self.open_connection(node, lane),
+            Target::Any => self.find_any(lane).map(|(_, connection)| connection),
         }
     }
 
@@ -169,43 +235,115 @@ impl Cluster {
     }
 
     async fn node_connection(&self, node: i32, lane: Lane) -> Result<Arc<Connection>> {
+        let place = Place::Node(node);
+        let gate = self.gate(place, lane);
+        let turn = gate.lock().await;
+        // What was known before the wait may be old.
         let metadata = self.metadata();
         let Some(broker) = metadata.brokers.get(&node) else {
             return Err(Error::disconnected(format!("cannot connect to broker {node}"), "its address is not known"));
         };
-        if let Some(connection) = self.existing(Place::Node(node), lane, Some(&broker.address)) {
+        if let Some(connection) = self.existing(place, lane, Some(&broker.address)) {
             return Ok(connection);
         }
-        self.wait_backoff(Place::Node(node)).await;
-        let connected = connect(&self.config, &broker.address).await;
-        self.settle(Place::Node(node), lane, connected)
+        self.wait_backoff(place).await;
+        let connected = self.dialer().connect(node, &broker.address, self.failures(place)).await;
+        drop(turn);
+        self.settle(place, lane, connected)
     }
 
-    async fn any_connection(&self, lane: Lane) -> Result<Arc<Connection>> {
+    /// Who holds it opens the connection; others wait for that.
+    fn gate(&self, place: Place, lane: Lane) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(self.state().opening.entry((place, lane)).or_default())
+    }
+
+    fn dialer(&self) -> Dialer<'_> {
+        Dialer { config: &self.config, metrics: &self.metrics }
+    }
+
+    fn failures(&self, place: Place) -> u32 {
+        self.state().failures.get(&place).map_or(0, |failures| failures.count)
+    }
+
+    /// An open connection to any broker: the one that was used, if there are several, stays the one.
+    fn find_any(&self, lane: Lane) -> Option<(Place, Arc<Connection>)> {
         let metadata = self.metadata();
         let mut nodes: Vec<i32> = metadata.brokers.keys().copied().collect();
-        nodes.shuffle(&mut rand::rng());
-        let open = |node: &i32| self.existing(Place::Node(*node), lane, metadata.brokers.get(node).map(|b| &b.address));
-        if let Some(connection) = nodes.iter().find_map(open).or_else(|| self.existing(Place::Bootstrap, lane, None)) {
-            return Ok(connection);
-        }
-        // Brokers that failed last come last.
-        nodes.sort_by_key(|node| self.state().failures.get(&Place::Node(*node)).map_or(0, |failures| failures.count));
-        let mut last = None;
-        for node in nodes {
-            match self.node_connection(node, lane).await {
-                Ok(connection) => return Ok(connection),
-                Err(error) => last = Some(error),
+        nodes.sort_unstable();
+        let open = |node: i32| {
+            let address = metadata.brokers.get(&node).map(|broker| &broker.address);
+            Some((Place::Node(node), self.existing(Place::Node(node), lane, address)?))
+        };
+        nodes
+            .into_iter()
+            .find_map(open)
+            .or_else(|| Some((Place::Bootstrap, self.existing(Place::Bootstrap, lane, None)?)))
+    }
+
+    async fn any_connection(&self, lane: Lane) -> Result<(Place, Arc<Connection>)> {
+        let can_rebootstrap = self.config.recovery == RecoveryStrategy::Rebootstrap;
+        if !can_rebootstrap || !self.must_rebootstrap() {
+            if let Some(found) = self.find_any(lane) {
+                return Ok(found);
+            }
+            let now = Instant::now();
+            let mut nodes: Vec<i32> = self.metadata().brokers.keys().copied().collect();
+            nodes.shuffle(&mut rand::rng());
+            let known = !nodes.is_empty();
+            if can_rebootstrap {
+                // Those that have just failed are tried by name again when no other is left.
+                let resting = |node: &i32| {
+                    let state = self.state();
+                    state.failures.get(&Place::Node(*node)).is_some_and(|failures| failures.not_before > now)
+                };
+                nodes.retain(|node| !resting(node));
+            } else {
+                nodes.sort_by_key(|node| self.failures(Place::Node(*node)));
+            }
+            let attempts = nodes.into_iter().map(|node| {
+                let attempt = async move { Ok((Place::Node(node), self.node_connection(node, lane).await?)) };
+                Box::pin(attempt) as Pin<Box<dyn Future<Output = Result<(Place, Arc<Connection>)>> + Send + '_>>
+            });
+            match first_of(attempts).await {
+                Ok(found) => return Ok(found),
+                Err(error) if error.is_authentication() || (known && !can_rebootstrap) => return Err(error),
+                Err(_) => {}
             }
         }
-        if let Some(error) = last.filter(|_| self.config.recovery == RecoveryStrategy::None) {
-            return Err(error);
+        self.bootstrap_connection(lane).await
+    }
+
+    /// Whether the known brokers are to be given up (KIP-899, KIP-1102).
+    fn must_rebootstrap(&self) -> bool {
+        let mut state = self.state();
+        if state.wanting_metadata.is_some_and(|since| since.elapsed() >= self.config.rebootstrap_after) {
+            state.wanting_metadata = None;
+            state.rebootstrap = true;
         }
-        self.wait_backoff(Place::Bootstrap).await;
-        let mut bootstrap = self.config.bootstrap.clone();
-        bootstrap.shuffle(&mut rand::rng());
-        let connected = connect_any(&self.config, &bootstrap).await;
-        self.settle(Place::Bootstrap, lane, connected)
+        state.rebootstrap
+    }
+
+    async fn bootstrap_connection(&self, lane: Lane) -> Result<(Place, Arc<Connection>)> {
+        let place = Place::Bootstrap;
+        let gate = self.gate(place, lane);
+        let turn = gate.lock().await;
+        if let Some(connection) = self.existing(place, lane, None) {
+            return Ok((place, connection));
+        }
+        self.wait_backoff(place).await;
+        let mut servers: Vec<(i32, Address)> = match self.config.canonical_bootstrap {
+            true => (1..).zip(canonical(&self.config.bootstrap).await).map(|(id, address)| (-id, address)).collect(),
+            false => (1..).zip(&self.config.bootstrap).map(|(id, address)| (-id, address.clone())).collect(),
+        };
+        servers.shuffle(&mut rand::rng());
+        let failures = self.failures(place);
+        let attempts = servers.into_iter().map(|(id, address)| {
+            let attempt = async move { self.dialer().connect(id, &address, failures).await };
+            Box::pin(attempt) as Pin<Box<dyn Future<Output = Result<Connection>> + Send + '_>>
+        });
+        let connected = first_of(attempts).await;
+        drop(turn);
+        self.settle(place, lane, connected).map(|connection| (place, connection))
     }
 
     async fn wait_backoff(&self, place: Place) {
@@ -229,6 +367,7 @@ impl Cluster {
                 if state.versions.as_ref().is_none_or(|known| features.is_newer_than(known.features())) {
                     state.versions = Some(Arc::clone(connection.versions()));
                 }
+                state.connections.retain(|_, other| !other.is_closed());
                 state.connections.insert((place, lane), Arc::clone(&connection));
                 Ok(connection)
             }
@@ -246,32 +385,85 @@ impl Cluster {
 
     /// Asks any broker for metadata once. Afterwards bootstrap connections are closed: brokers are known by id.
     pub(crate) async fn refresh(&self, wanted: &TopicsWanted, auto_create: bool) -> Result<Arc<Metadata>> {
-        let connection = self.any_connection(Lane::Control).await?;
-        let version = connection.version::<MetadataRequest>()?;
-        let topics = match wanted {
-            // Before version 1 an empty list meant all topics; no broker that is supported speaks it.
-            TopicsWanted::None => Some(Vec::new()),
-            TopicsWanted::All => None,
-            TopicsWanted::These(topics) => Some(topics.iter().map(|topic| asked(topic)).collect()),
-        };
-        let mut request = MetadataRequest::default().with_topics(topics);
-        if version >= 4 {
-            request = request.with_allow_auto_topic_creation(auto_create);
+        self.state().wanting_metadata.get_or_insert_with(Instant::now);
+        let refreshed = self.refresh_once(wanted, auto_create).await;
+        match refreshed {
+            Err(error) if error.code() == Some(ErrorCode::REBOOTSTRAP_REQUIRED) => {
+                if self.config.recovery == RecoveryStrategy::None {
+                    return Err(error);
+                }
+                tracing::info!(
+                    client = self.config.client_id,
+                    "the broker wants its client to start from the bootstrap servers again"
+                );
+                self.state().rebootstrap = true;
+                self.refresh_once(wanted, auto_create).await
+            }
+            refreshed => refreshed,
         }
-        let response = connection.call(&request, version, self.config.request_timeout).await;
-        if response.as_ref().is_err_and(Error::is_retriable) {
+    }
+
+    async fn refresh_once(&self, wanted: &TopicsWanted, auto_create: bool) -> Result<Arc<Metadata>> {
+        let deadline = Instant::now() + self.config.request_timeout;
+        for last_try in [false, true] {
+            let known = if self.state().rebootstrap { None } else { self.find_any(Lane::Control) };
+            let reused = known.is_some();
+            let connecting = Box::pin(self.any_connection(Lane::Control));
+            let (place, connection) = match known {
+                Some(known) => known,
+                None => match tokio::time::timeout_at(deadline, connecting).await {
+                    Ok(connected) => connected?,
+                    Err(_) => {
+                        return Err(Error::timeout("cannot get metadata", "no connection within request.timeout.ms"));
+                    }
+                },
+            };
+            let version = connection.version::<MetadataRequest>()?;
+            let request = metadata_request(wanted, auto_create, version);
+            let left = deadline.saturating_duration_since(Instant::now());
+            match connection.call(&request, version, left).await {
+                Ok(response) => return self.learn(wanted, place, &connection, &response),
+                Err(error) => {
+                    if error.is_retriable() {
+                        connection.close();
+                    }
+                    // It may just have been closed because it was idle.
+                    if last_try || !reused || !matches!(error, Error::Disconnected { .. }) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Err(Error::disconnected("cannot get metadata", "the connection was closed"))
+    }
+
+    fn learn(
+        &self,
+        wanted: &TopicsWanted,
+        place: Place,
+        connection: &Connection,
+        response: &MetadataResponse,
+    ) -> Result<Arc<Metadata>> {
+        if let Some(code) = ErrorCode::from_wire(response.error_code) {
             connection.close();
+            return Err(Error::broker(connection.doing(MetadataRequest::KEY), code, None));
         }
-        let response = response?;
         let mut state = self.state();
-        let metadata = Arc::new(state.metadata.updated(wanted, &response));
+        let metadata = match place {
+            // From a bootstrap server, though brokers were known: what it says counts, even if it seems older.
+            Place::Bootstrap => state.metadata.without_leaders().updated(wanted, response),
+            Place::Node(_) => state.metadata.updated(wanted, response),
+        };
         if metadata.brokers.is_empty() {
             return Err(Error::disconnected(
                 connection.doing(MetadataRequest::KEY),
                 "the broker knows of no brokers yet",
             ));
         }
+        let metadata = Arc::new(metadata);
         state.metadata = Arc::clone(&metadata);
+        state.wanting_metadata = None;
+        state.rebootstrap = false;
         self.metrics.metadata_refreshed(Instant::now());
         // Keep the connection under the broker's id if it is one of the known addresses, so that no second one is opened.
         if let Some(bootstrap) = state.connections.remove(&(Place::Bootstrap, Lane::Control))
@@ -279,6 +471,14 @@ impl Cluster {
         {
             state.connections.entry((Place::Node(*node), Lane::Control)).or_insert(bootstrap);
         }
+        // Brokers that are gone need no memory.
+        let stays = |place: &Place| match place {
+            Place::Bootstrap => true,
+            Place::Node(node) => metadata.brokers.contains_key(node),
+        };
+        state.connections.retain(|(place, _), _| stays(place));
+        state.failures.retain(|place, _| stays(place));
+        state.opening.retain(|_, gate| Arc::strong_count(gate) > 1);
         Ok(metadata)
     }
 
@@ -290,11 +490,18 @@ impl Cluster {
         deadline: Option<Instant>,
     ) -> Result<Arc<Metadata>> {
         let mut failures = 0;
+        let mut last: Option<Error> = None;
         loop {
             let refreshed = match deadline {
                 Some(deadline) => match tokio::time::timeout_at(deadline, self.refresh(wanted, auto_create)).await {
                     Ok(refreshed) => refreshed,
-                    Err(_) => return Err(Error::timeout("cannot get metadata", "no broker answered in time")),
+                    Err(_) => {
+                        let reason = match last {
+                            Some(last) => format!("no broker answered in time; at last: {last}"),
+                            None => "no broker answered in time".to_owned(),
+                        };
+                        return Err(Error::timeout("cannot get metadata", reason));
+                    }
                 },
                 None => self.refresh(wanted, auto_create).await,
             };
@@ -305,6 +512,7 @@ impl Cluster {
                     if deadline.is_some_and(|deadline| next >= deadline) {
                         return Err(error);
                     }
+                    last = Some(error);
                     tokio::time::sleep_until(next).await;
                 }
                 done => return done,
@@ -324,6 +532,44 @@ impl Cluster {
     pub(crate) fn close(&self) {
         self.state().connections.clear();
     }
+}
+
+fn metadata_request(wanted: &TopicsWanted, auto_create: bool, version: i16) -> MetadataRequest {
+    let topics = match wanted {
+        // Before version 1 an empty list meant all topics; no broker that is supported speaks it.
+        TopicsWanted::None => Some(Vec::new()),
+        TopicsWanted::All => None,
+        TopicsWanted::These(topics) => Some(topics.iter().map(|topic| asked(topic)).collect()),
+    };
+    let request = MetadataRequest::default().with_topics(topics);
+    if version >= 4 { request.with_allow_auto_topic_creation(auto_create) } else { request }
+}
+
+/// Whether a request that may have been carried out can be sent once more without harm.
+fn can_be_repeated(key: i16) -> bool {
+    use ApiKey::*;
+    let Ok(key) = ApiKey::try_from(key) else { return false };
+    matches!(
+        key,
+        ApiVersions
+            | ConsumerGroupDescribe
+            | DescribeAcls
+            | DescribeCluster
+            | DescribeConfigs
+            | DescribeGroups
+            | DescribeLogDirs
+            | DescribeProducers
+            | DescribeTopicPartitions
+            | DescribeTransactions
+            | FindCoordinator
+            | Heartbeat
+            | ListGroups
+            | ListOffsets
+            | ListTransactions
+            | Metadata
+            | OffsetFetch
+            | OffsetForLeaderEpoch
+    )
 }
 
 fn asked(topic: &str) -> MetadataRequestTopic {

@@ -1,5 +1,9 @@
-//! Opens connections: all addresses of a host, a deadline, and the broker's versions.
+//! Opens connections: all addresses of a host, TLS, the broker's versions, SASL, each within its time.
+//!
+//! Counterpart: org.apache.kafka.common.network.ChannelBuilder and org.apache.kafka.clients.ClientUtils.
 
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,72 +11,151 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use kafka_protocol::protocol::{Decodable, Request, StrBytes};
+use rustls::pki_types::ServerName;
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
 
 use super::address::Address;
-use super::connection::{Connection, decode_response, encode_request};
+use super::connection::{Connection, Renewal};
+use super::driver::renewal_due;
+use super::frame::{decode_response, encode_request};
+use super::resolve::resolve;
+use super::sasl::authenticate;
+use super::stream::Stream;
+use super::tls::{TlsContext, handshake_failure};
 use super::untrusted::check_answer;
 use super::versions::Versions;
 use crate::config::ClientConfig;
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
+use crate::metrics::{Authentication, ClientMetrics};
 
-/// A second server is asked if the first is not there by then.
+/// A second address or server is tried if the first is not there by then.
 const STAGGER: Duration = Duration::from_millis(200);
 /// From version 4 on, features that start at level 0 are told too.
 const API_VERSIONS: i16 = 4;
 
-/// Connects to one broker and learns its versions, within `socket.connection.setup.timeout.ms`.
-pub(super) async fn connect(config: &ClientConfig, address: &Address) -> Result<Connection> {
-    let doing = || format!("cannot connect to broker {address}");
-    match tokio::time::timeout(config.connect_timeout, open(config, address)).await {
-        Ok(opened) => opened,
-        Err(_) => {
-            Err(Error::disconnected(doing(), format!("no connection within {} ms", config.connect_timeout.as_millis())))
-        }
-    }
+/// What all connections of one client have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Dialer<'a> {
+    pub config: &'a ClientConfig,
+    pub metrics: &'a Arc<ClientMetrics>,
 }
 
-/// Connects to whichever answers first; each gets a short start over the next, so that a dead one costs little.
-pub(super) async fn connect_any(config: &ClientConfig, addresses: &[Address]) -> Result<Connection> {
-    let mut attempts = FuturesUnordered::new();
-    let mut addresses = addresses.iter();
+/// The first of several attempts that succeeds; each gets a short start over the next, so that a dead one costs little. An attempt that
+/// ends in a refusal ends all.
+pub(super) async fn first_of<'a, T>(
+    attempts: impl IntoIterator<Item = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>>,
+) -> Result<T> {
+    let mut running = FuturesUnordered::new();
+    let mut attempts = attempts.into_iter().peekable();
     let mut last = Error::disconnected("cannot connect to a broker", "none is known");
     loop {
-        match addresses.next() {
-            Some(address) => attempts.push(connect(config, address)),
-            None if attempts.is_empty() => return Err(last),
+        match attempts.next() {
+            Some(attempt) => running.push(attempt),
+            None if running.is_empty() => return Err(last),
             None => {}
         }
-        let stagger = if addresses.len() == 0 { Duration::MAX } else { STAGGER };
-        match tokio::time::timeout(stagger, attempts.next()).await {
-            Ok(Some(Ok(connection))) => return Ok(connection),
-            Ok(Some(Err(error))) => last = error,
-            Ok(None) | Err(_) => {}
+        let ended = match attempts.peek() {
+            Some(_) => match tokio::time::timeout(STAGGER, running.next()).await {
+                Ok(ended) => ended,
+                Err(_) => continue,
+            },
+            None => running.next().await,
+        };
+        match ended {
+            Some(Err(error)) if !error.is_authentication() => last = error,
+            Some(ended) => return ended,
+            None => {}
         }
     }
 }
 
-async fn open(config: &ClientConfig, address: &Address) -> Result<Connection> {
-    let doing = || format!("cannot connect to broker {address}");
-    let resolved = tokio::net::lookup_host((address.host.as_str(), address.port))
-        .await
-        .map_err(|error| Error::disconnected(doing(), format!("cannot resolve the host name: {error}")))?;
-    let mut last = Error::disconnected(doing(), "the host name has no address");
-    for target in resolved {
-        match open_socket(config, target).await {
-            Ok(stream) => {
-                let connection = Connection::new(stream, address.clone(), &config.client_id);
-                let versions = versions(&connection, config.request_timeout).await?;
-                return Ok(connection.with_versions(versions));
+impl Dialer<'_> {
+    /// Connects to one broker, authenticates and learns its versions. `failures` attempts have failed in a row before.
+    pub(super) async fn connect(self, node: i32, address: &Address, failures: u32) -> Result<Connection> {
+        let stream = self.open_stream(address, failures).await?;
+        let timeout = self.config.request_timeout;
+        match tokio::time::timeout(timeout, self.shake_hands(stream, node, address)).await {
+            Ok(done) => done,
+            Err(_) => Err(Error::timeout(
+                format!("cannot connect to broker {address}"),
+                format!("the connection is open, but the handshake was not done within {} ms", timeout.as_millis()),
+            )),
+        }
+    }
+
+    async fn open_stream(self, address: &Address, failures: u32) -> Result<TcpStream> {
+        let timeout = self.config.connect_timeout.after(failures.saturating_add(1));
+        let doing = || format!("cannot connect to broker {address}");
+        let open = async {
+            let mut targets =
+                resolve(&address.host, address.port).await.map_err(|reason| Error::disconnected(doing(), reason))?;
+            // What answered at first may have been dead all the same.
+            let first = usize::try_from(failures).unwrap_or(0) % targets.len().max(1);
+            targets.rotate_left(first);
+            let attempts = targets.into_iter().map(|target| {
+                let attempt = async move {
+                    let opened = open_socket(self.config, target).await;
+                    opened.map_err(|error| Error::disconnected(doing(), format!("{error} ({target})")))
+                };
+                Box::pin(attempt) as Pin<Box<dyn Future<Output = Result<TcpStream>> + Send>>
+            });
+            first_of(attempts).await
+        };
+        match tokio::time::timeout(timeout, open).await {
+            Ok(opened) => opened,
+            Err(_) => Err(Error::disconnected(
+                doing(),
+                format!("no connection within {} ms (socket.connection.setup.timeout.ms)", timeout.as_millis()),
+            )),
+        }
+    }
+
+    async fn shake_hands(self, stream: TcpStream, node: i32, address: &Address) -> Result<Connection> {
+        let security = &self.config.security;
+        let client_id = StrBytes::from_string(self.config.client_id.clone());
+        let stream = match &security.tls {
+            Some(tls) => match start_tls(tls, stream, address).await {
+                Ok(stream) => stream,
+                Err(error) => {
+                    if error.is_authentication() {
+                        self.metrics.authenticated(tokio::time::Instant::now(), Authentication::Refused);
+                    }
+                    return Err(error);
+                }
+            },
+            None => Stream::Plain(stream),
+        };
+        let mut connection = Connection::new(
+            stream,
+            address.clone(),
+            &client_id,
+            self.config.max_idle,
+            security.sasl.is_some(),
+            (node, self.metrics),
+        );
+        connection.set_versions(versions(&connection).await?);
+        let mut renewable = false;
+        if let Some(sasl) = &security.sasl {
+            let versions = Arc::clone(connection.versions());
+            let proof = authenticate(sasl, &versions, &format!("at broker {address}"), &mut &connection).await;
+            if proof.as_ref().is_err_and(Error::is_authentication) {
+                self.metrics.authenticated(tokio::time::Instant::now(), Authentication::Refused);
             }
-            Err(error) => last = Error::disconnected(doing(), format!("{error} ({target})")),
+            if let Some(lifetime) = proof? {
+                renewable = true;
+                connection.renew(Renewal { due: renewal_due(lifetime), sasl: Arc::clone(sasl), versions });
+            }
         }
+        if security.tls.is_some() || security.sasl.is_some() {
+            self.metrics.authenticated(tokio::time::Instant::now(), Authentication::Accepted { renewable });
+        }
+        Ok(connection)
     }
-    Err(last)
 }
 
-async fn open_socket(config: &ClientConfig, target: std::net::SocketAddr) -> std::io::Result<TcpStream> {
+async fn open_socket(config: &ClientConfig, target: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = if target.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(size) = config.send_buffer {
         socket.set_send_buffer_size(size)?;
@@ -85,13 +168,29 @@ async fn open_socket(config: &ClientConfig, target: std::net::SocketAddr) -> std
     Ok(stream)
 }
 
-async fn versions(connection: &Connection, timeout: Duration) -> Result<Arc<Versions>> {
-    let mut response = ask_versions(connection, API_VERSIONS, timeout).await?;
+async fn start_tls(tls: &TlsContext, stream: TcpStream, address: &Address) -> Result<Stream> {
+    let doing = || format!("cannot connect to broker {address}");
+    let name = match ServerName::try_from(address.host.clone()) {
+        Ok(name) => name,
+        // A name that no certificate can have; it matters only if the host is checked, and fails then.
+        Err(_) => match stream.peer_addr() {
+            Ok(peer) => ServerName::IpAddress(peer.ip().into()),
+            Err(error) => return Err(Error::disconnected(doing(), error)),
+        },
+    };
+    match Box::pin(TlsConnector::from(tls.config()).connect(name, stream)).await {
+        Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+        Err(error) => Err(handshake_failure(doing(), &error)),
+    }
+}
+
+async fn versions(connection: &Connection) -> Result<Arc<Versions>> {
+    let mut response = ask_versions(connection, API_VERSIONS).await?;
     if response.error_code == ErrorCode::UNSUPPORTED_VERSION.code() {
         // Old brokers answer what they do not know in version 0. Those from 2.4 on name the version they would understand.
         let own = response.api_keys.iter().find(|api| api.api_key == ApiVersionsRequest::KEY);
         let version = own.map_or(0, |api| api.max_version.clamp(0, API_VERSIONS - 1));
-        response = ask_versions(connection, version, timeout).await?;
+        response = ask_versions(connection, version).await?;
     }
     match ErrorCode::from_wire(response.error_code) {
         Some(code) => Err(Error::broker(connection.doing(ApiVersionsRequest::KEY), code, None)),
@@ -99,7 +198,7 @@ async fn versions(connection: &Connection, timeout: Duration) -> Result<Arc<Vers
     }
 }
 
-async fn ask_versions(connection: &Connection, version: i16, timeout: Duration) -> Result<ApiVersionsResponse> {
+async fn ask_versions(connection: &Connection, version: i16) -> Result<ApiVersionsResponse> {
     let mut request = ApiVersionsRequest::default();
     if version >= 3 {
         request = request
@@ -108,10 +207,7 @@ async fn ask_versions(connection: &Connection, version: i16, timeout: Duration) 
     }
     let correlation_id = connection.correlation_id();
     let frame = encode_request(&request, version, correlation_id, connection.client_id(), 0)?;
-    let reply = connection.send(vec![frame.freeze()], correlation_id);
-    let Ok(answer) = tokio::time::timeout(timeout, reply).await else {
-        return Err(Error::timeout(connection.doing(ApiVersionsRequest::KEY), "no answer"));
-    };
+    let answer = connection.send(vec![frame.freeze()], correlation_id).await;
     let answer = answer.map_err(|_| connection.broken(connection.doing(ApiVersionsRequest::KEY)))?;
     // Correlation id, then the error code, whatever the version.
     let refused = answer.get(4..6) == Some(&ErrorCode::UNSUPPORTED_VERSION.code().to_be_bytes());

@@ -1,60 +1,153 @@
-//! One connection to a broker: frames out, frames in, in the same order.
+//! One connection to a broker: requests go out, and answers come back, in the same order.
 //!
 //! Counterpart: org.apache.kafka.clients.NetworkClient.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use kafka_protocol::messages::{RequestHeader, ResponseHeader};
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::sync::{Notify, mpsc, oneshot};
+use bytes::Bytes;
+use kafka_protocol::protocol::{Request, StrBytes};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 use super::address::Address;
-use super::untrusted::check_answer;
+use super::driver::{Driver, Traffic};
+use super::frame::{decode_response, encode_request};
+use super::sasl::{Exchange, SaslContext};
+use super::stream::Stream;
 use super::versions::Versions;
-use crate::error::{Error, Result};
+use crate::error::{AuthenticationKind, Error, Result};
+use crate::metrics::ClientMetrics;
 use crate::spawn::spawn;
 
-/// An answer may be as long as the longest fetch that an int can ask for.
-const MAX_FRAME: usize = i32::MAX as usize;
-/// Room that a read has at least; most answers fit.
-const READ_ROOM: usize = 2048;
-
 /// A request on its way: the frame in pieces, so that record batches are not copied, and where the answer goes.
-struct Outgoing {
-    frame: Vec<Bytes>,
-    correlation_id: i32,
-    reply: Option<oneshot::Sender<Bytes>>,
+pub(super) struct Outgoing {
+    pub frame: Vec<Bytes>,
+    pub correlation_id: i32,
+    pub reply: Option<oneshot::Sender<Bytes>>,
     /// Told when the frame is with the operating system.
-    written: Option<oneshot::Sender<()>>,
+    pub written: Option<oneshot::Sender<()>>,
 }
 
-struct Pending {
-    correlation_id: i32,
-    reply: oneshot::Sender<Bytes>,
+/// Why a connection ended.
+#[derive(Debug, Clone)]
+pub(super) enum Cause {
+    Lost(String),
+    Refused(AuthenticationKind, String),
+}
+
+impl Cause {
+    pub(super) fn error(self, doing: String) -> Error {
+        match self {
+            Self::Lost(reason) => Error::disconnected(doing, reason),
+            Self::Refused(kind, reason) => Error::Authentication { doing, reason, kind },
+        }
+    }
+}
+
+/// When and as whom a connection must prove itself again.
+pub(super) struct Renewal {
+    pub due: Instant,
+    pub sasl: Arc<SaslContext>,
+    pub versions: Arc<Versions>,
+}
+
+/// What the handle and the task have in common.
+#[derive(Default)]
+pub(super) struct Shared {
+    next_correlation_id: AtomicI32,
+    closed: AtomicBool,
+    queue: Mutex<VecDeque<Outgoing>>,
+    /// Something was queued.
+    pub wake: Notify,
+    pub stop: Notify,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Shared {
-    closed: AtomicBool,
-    stop: Notify,
-    /// Why it ended.
-    reason: Mutex<Option<String>>,
+struct State {
+    cause: Option<Cause>,
+    muted_until: Option<Instant>,
+    renewal: Option<Box<Renewal>>,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Outgoing>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn correlation_id(&self) -> i32 {
+        self.next_correlation_id.fetch_add(1, Ordering::Relaxed) & i32::MAX
+    }
+
+    /// Queues it; on a closed connection it is dropped, which its owner notices.
+    fn push(&self, outgoing: Outgoing) {
+        let mut queue = self.queue();
+        if !self.closed.load(Ordering::Acquire) {
+            queue.push_back(outgoing);
+            drop(queue);
+            self.wake.notify_one();
+        }
+    }
+
+    pub(super) fn pop(&self) -> Option<Outgoing> {
+        self.queue().pop_front()
+    }
+
+    /// Closes it, unless something is queued.
+    pub(super) fn close_if_idle(&self) -> bool {
+        let queue = self.queue();
+        if queue.is_empty() {
+            self.closed.store(true, Ordering::Release);
+        }
+        queue.is_empty()
+    }
+
+    /// Nothing more goes out. What was queued is dropped after the reason is there for its owners to see.
+    pub(super) fn end(&self, cause: Option<Cause>) {
+        if let Some(cause) = cause {
+            self.state().cause.get_or_insert(cause);
+        }
+        let dropped = {
+            let mut queue = self.queue();
+            self.closed.store(true, Ordering::Release);
+            std::mem::take(&mut *queue)
+        };
+        drop(dropped);
+    }
+
+    pub(super) fn mute(&self, time: Duration) {
+        let until = Instant::now() + time;
+        let mut state = self.state();
+        state.muted_until = Some(state.muted_until.map_or(until, |known| known.max(until)));
+    }
+
+    pub(super) fn muted_until(&self) -> Option<Instant> {
+        let mut state = self.state();
+        state.muted_until = state.muted_until.filter(|until| *until > Instant::now());
+        state.muted_until
+    }
+
+    /// Takes the renewal if it is time for it.
+    pub(super) fn take_renewal(&self) -> Option<Box<Renewal>> {
+        self.state().renewal.take_if(|renewal| renewal.due <= Instant::now())
+    }
+
+    pub(super) fn set_renewal(&self, renewal: Box<Renewal>) {
+        self.state().renewal = Some(renewal);
+    }
 }
 
 /// A connection; its task ends when this handle is dropped.
 pub(crate) struct Connection {
     address: Address,
     client_id: StrBytes,
-    next_correlation_id: AtomicI32,
-    outgoing: mpsc::UnboundedSender<Outgoing>,
     shared: Arc<Shared>,
     versions: Arc<Versions>,
 }
@@ -66,28 +159,37 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    /// Takes over a connected stream.
-    pub(super) fn new(stream: TcpStream, address: Address, client_id: &str) -> Self {
-        // Not bounded: its users wait for answers, so what they can have in flight bounds it.
-        let (outgoing, queue) = mpsc::unbounded_channel();
+    /// Takes over a connected stream. `node` is for metrics: the broker's id, or a negative one of a bootstrap server.
+    pub(super) fn new(
+        stream: Stream,
+        address: Address,
+        client_id: &StrBytes,
+        max_idle: Option<Duration>,
+        expects_sasl: bool,
+        (node, metrics): (i32, &Arc<ClientMetrics>),
+    ) -> Self {
         let shared = Arc::new(Shared::default());
-        spawn(drive(stream, queue, Arc::clone(&shared)));
-        Self {
-            address,
-            client_id: StrBytes::from_string(client_id.to_owned()),
-            next_correlation_id: AtomicI32::new(0),
-            outgoing,
-            shared,
-            versions: Arc::default(),
-        }
+        let driver = Driver {
+            shared: Arc::clone(&shared),
+            client_id: client_id.clone(),
+            max_idle,
+            expects_sasl,
+            traffic: Traffic::new(node, Arc::clone(metrics)),
+        };
+        spawn(driver.run(stream));
+        Self { address, client_id: client_id.clone(), shared, versions: Arc::default() }
     }
 
-    pub(super) fn with_versions(mut self, versions: Arc<Versions>) -> Self {
+    pub(super) fn set_versions(&mut self, versions: Arc<Versions>) {
         self.versions = versions;
-        self
+    }
+
+    pub(super) fn renew(&self, renewal: Renewal) {
+        self.shared.set_renewal(Box::new(renewal));
     }
 
     /// The level of a feature that the cluster has agreed on, as this broker knew when the connection was made; `None` if it is off.
+    #[expect(dead_code, reason = "for callers that talk to one broker; the cluster's own is used so far")]
     pub(crate) fn finalized_feature(&self, name: &str) -> Option<i16> {
         self.versions.features().level(name)
     }
@@ -110,17 +212,33 @@ impl Connection {
         self.shared.stop.notify_one();
     }
 
+    /// Nothing is sent for so long, as the broker asks. Answers that start with the time are seen by the connection itself; only
+    /// that of Produce needs this.
+    pub(crate) fn throttle(&self, millis: i32) {
+        if let Some(millis) = u64::try_from(millis).ok().filter(|millis| *millis > 0) {
+            self.shared.mute(Duration::from_millis(millis));
+        }
+    }
+
+    /// Until when the broker wants nothing; requests that are sent before wait here.
+    pub(crate) fn muted_until(&self) -> Option<Instant> {
+        self.shared.muted_until()
+    }
+
     /// The version of `R` to use here.
     pub(crate) fn version<R: Request>(&self) -> Result<i16> {
         self.versions.pick::<R>(&self.address)
     }
 
     /// Sends a request and waits for the answer. A request that is not answered in time closes the connection, as
-    /// answers come in order and all behind it would wait too.
+    /// answers come in order and all behind it would wait too. Time for which the broker wants silence does not count.
     ///
     /// # Cancel safety
     /// The request may have been sent; its answer is dropped then.
     pub(crate) async fn call<R: Request>(&self, request: &R, version: i16, timeout: Duration) -> Result<R::Response> {
+        while let Some(until) = self.muted_until() {
+            tokio::time::sleep_until(until).await;
+        }
         let correlation_id = self.correlation_id();
         let frame = encode_request(request, version, correlation_id, &self.client_id, 0)?;
         let doing = || self.doing(R::KEY);
@@ -139,7 +257,7 @@ impl Connection {
 
     /// A number for the next request of this connection.
     pub(crate) fn correlation_id(&self) -> i32 {
-        self.next_correlation_id.fetch_add(1, Ordering::Relaxed) & i32::MAX
+        self.shared.correlation_id()
     }
 
     pub(crate) fn client_id(&self) -> &StrBytes {
@@ -154,157 +272,33 @@ impl Connection {
 
     /// Why requests fail here, for the error of one.
     pub(crate) fn broken(&self, doing: String) -> Error {
-        let reason = self.shared.reason.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Error::disconnected(doing, reason.as_deref().unwrap_or("the connection was closed"))
+        let cause = self.shared.state().cause.clone();
+        cause.unwrap_or_else(|| Cause::Lost("the connection was closed".to_owned())).error(doing)
     }
 
     /// Queues a frame (with its length) at once; the receiver gets the whole answer without its length.
     pub(crate) fn send(&self, frame: Vec<Bytes>, correlation_id: i32) -> oneshot::Receiver<Bytes> {
         let (reply, answer) = oneshot::channel();
-        // A failed send drops `reply`, which the receiver notices.
-        drop(self.outgoing.send(Outgoing { frame, correlation_id, reply: Some(reply), written: None }));
+        self.shared.push(Outgoing { frame, correlation_id, reply: Some(reply), written: None });
         answer
     }
 
     /// Queues a frame that gets no answer; the receiver hears when it is with the operating system.
     pub(crate) fn send_unanswered(&self, frame: Vec<Bytes>) -> oneshot::Receiver<()> {
         let (written, told) = oneshot::channel();
-        drop(self.outgoing.send(Outgoing { frame, correlation_id: 0, reply: None, written: Some(written) }));
+        self.shared.push(Outgoing { frame, correlation_id: 0, reply: None, written: Some(written) });
         told
     }
 }
 
-/// A request as a frame; its length also counts `extra` bytes that the caller sends behind it.
-pub(crate) fn encode_request<R: Request>(
-    request: &R,
-    version: i16,
-    correlation_id: i32,
-    client_id: &StrBytes,
-    extra: usize,
-) -> Result<BytesMut> {
-    let encode = || -> Result<BytesMut, String> {
-        let mut frame = BytesMut::with_capacity(256);
-        frame.put_i32(0);
-        let header = RequestHeader::default()
-            .with_request_api_key(R::KEY)
-            .with_request_api_version(version)
-            .with_correlation_id(correlation_id)
-            .with_client_id(Some(client_id.clone()));
-        header.encode(&mut frame, R::header_version(version)).map_err(|error| error.to_string())?;
-        request.encode(&mut frame, version).map_err(|error| error.to_string())?;
-        let len = i32::try_from(frame.len() - 4 + extra).map_err(|_| "it is larger than 2 GiB".to_owned())?;
-        frame[..4].copy_from_slice(&len.to_be_bytes());
-        Ok(frame)
-    };
-    encode().map_err(|reason| Error::protocol(format!("cannot write request {} version {version}", R::KEY), reason))
-}
-
-/// The answer to `R`; slices of `answer` where it holds bytes.
-pub(crate) fn decode_response<R: Request>(
-    mut answer: Bytes,
-    version: i16,
-    correlation_id: i32,
-) -> Result<R::Response, String> {
-    let header_version = R::Response::header_version(version);
-    check_answer(R::KEY, version, header_version, &answer)
-        .map_err(|error| format!("cannot read the answer: {error}"))?;
-    let header = ResponseHeader::decode(&mut answer, header_version)
-        .map_err(|error| format!("cannot read the answer's header: {error}"))?;
-    if header.correlation_id != correlation_id {
-        return Err(format!("the answer has correlation id {} instead of {correlation_id}", header.correlation_id));
+/// A connection before its first request, on which it authenticates; its maker keeps the deadline.
+impl Exchange for &Connection {
+    fn next(&mut self) -> (i32, StrBytes) {
+        (self.correlation_id(), self.client_id.clone())
     }
-    R::Response::decode(&mut answer, version).map_err(|error| format!("cannot read the answer: {error}"))
-}
 
-type Waiting = Mutex<VecDeque<Pending>>;
-
-/// Moves frames until the handle is gone, the broker closes, or something fails.
-async fn drive(mut stream: TcpStream, queue: mpsc::UnboundedReceiver<Outgoing>, shared: Arc<Shared>) {
-    let (reader, writer) = stream.split();
-    let waiting = Waiting::default();
-    let ended = tokio::select! {
-        ended = write_frames(writer, queue, &waiting) => ended,
-        ended = read_frames(reader, &waiting) => ended,
-        () = shared.stop.notified() => Err("the client closed the connection".to_owned()),
-    };
-    if let Err(reason) = ended {
-        *shared.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    async fn exchange(&mut self, frame: Bytes, correlation_id: i32) -> Result<Bytes> {
+        let answer = self.send(vec![frame], correlation_id).await;
+        answer.map_err(|_| self.broken(format!("cannot authenticate at broker {}", self.address)))
     }
-    // Stored before the waiting ones are dropped: they look at it.
-    shared.closed.store(true, Ordering::Release);
-}
-
-async fn write_frames(
-    mut writer: WriteHalf<'_>,
-    mut queue: mpsc::UnboundedReceiver<Outgoing>,
-    waiting: &Waiting,
-) -> Result<(), String> {
-    while let Some(Outgoing { frame, correlation_id, reply, written }) = queue.recv().await {
-        if let Some(reply) = reply {
-            waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(Pending { correlation_id, reply });
-        }
-        write_all(&mut writer, &frame).await.map_err(|error| format!("cannot write: {error}"))?;
-        if let Some(written) = written {
-            // Nobody has to be interested.
-            written.send(()).unwrap_or(());
-        }
-    }
-    Ok(())
-}
-
-async fn write_all(writer: &mut WriteHalf<'_>, frame: &[Bytes]) -> std::io::Result<()> {
-    if let [piece] = frame {
-        return writer.write_all(piece).await;
-    }
-    let mut slices: Vec<IoSlice<'_>> = frame.iter().map(|piece| IoSlice::new(piece)).collect();
-    let mut slices = slices.as_mut_slice();
-    IoSlice::advance_slices(&mut slices, 0);
-    while !slices.is_empty() {
-        let written = writer.write_vectored(slices).await?;
-        if written == 0 {
-            return Err(std::io::ErrorKind::WriteZero.into());
-        }
-        IoSlice::advance_slices(&mut slices, written);
-    }
-    Ok(())
-}
-
-async fn read_frames(mut reader: ReadHalf<'_>, waiting: &Waiting) -> Result<(), String> {
-    let mut buffer = BytesMut::new();
-    loop {
-        read_at_least(&mut reader, &mut buffer, 4).await?;
-        let len = u32::from_be_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]) as usize;
-        if !(4..=MAX_FRAME).contains(&len) {
-            return Err(format!(
-                "an answer says that it has {len} bytes; is this a Kafka broker's PLAINTEXT listener?"
-            ));
-        }
-        buffer.advance(4);
-        read_at_least(&mut reader, &mut buffer, len).await?;
-        let answer = buffer.split_to(len).freeze();
-        let correlation_id = i32::from_be_bytes([answer[0], answer[1], answer[2], answer[3]]);
-        let Some(pending) = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else {
-            return Err("the broker sent an answer that was not asked for".to_owned());
-        };
-        if pending.correlation_id != correlation_id {
-            return Err(format!("the broker answered {correlation_id} where {} was due", pending.correlation_id));
-        }
-        // Whoever asked may have gone.
-        drop(pending.reply.send(answer));
-    }
-}
-
-/// Reads until `buffer` holds `len` bytes; a long answer gets a buffer of its own size and is read into it once.
-async fn read_at_least(reader: &mut ReadHalf<'_>, buffer: &mut BytesMut, len: usize) -> Result<(), String> {
-    while buffer.len() < len {
-        let missing = len - buffer.len();
-        if buffer.capacity() - buffer.len() < missing.max(1) {
-            buffer.reserve(missing.max(READ_ROOM));
-        }
-        let read = reader.read_buf(buffer).await.map_err(|error| format!("cannot read: {error}"))?;
-        if read == 0 {
-            return Err("the broker closed the connection".to_owned());
-        }
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{HeaderVersion, Request};
 
-use super::connection::decode_response;
+use super::frame::decode_response;
 use super::metadata::{Metadata, TopicsWanted};
 use super::untrusted::sample;
 use super::versions::Versions;

@@ -151,6 +151,18 @@ impl Metadata {
         }
     }
 
+    /// This knowledge for a cluster that may not be the same any more: leaders and their epochs are to be learnt anew.
+    pub(super) fn without_leaders(&self) -> Self {
+        let mut new = self.clone();
+        for topic in new.topics.values_mut() {
+            for partition in &mut Arc::make_mut(topic).partitions {
+                partition.leader = None;
+                partition.epoch = -1;
+            }
+        }
+        new
+    }
+
     /// This knowledge with newer leaders on top; `None` if nothing is newer. A leader counts only with a newer epoch and an
     /// address.
     pub(super) fn with_leaders(&self, leaders: &[NewLeader<'_>], endpoints: &[Endpoint]) -> Option<Self> {

@@ -1,0 +1,19 @@
+//! TLS in Java's terms: key stores, trust stores, protocol and cipher names, on rustls.
+
+mod client_key;
+mod context;
+mod der;
+mod failure;
+mod jks;
+mod pem;
+mod pkcs12;
+mod settings;
+mod store;
+mod verifier;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use context::TlsContext;
+pub(super) use failure::{handshake_failure, refusal};
+pub(crate) use settings::{StoreSource, TlsSettings, TlsVersions};

@@ -1,0 +1,151 @@
+use std::path::{Path, PathBuf};
+
+use milena_api::config::Secret;
+
+use super::context::TlsContext;
+use super::settings::{StoreSource, TlsSettings, TlsVersions};
+use super::store::{About, Store};
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls").join(name)
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(data(name)).unwrap()
+}
+
+fn secret(text: &str) -> Option<Secret> {
+    (!text.is_empty()).then(|| Secret::new(text))
+}
+
+fn file(name: &str, pem: bool, password: &str, key_password: &str) -> StoreSource {
+    StoreSource::File { path: data(name), pem, password: secret(password), key_password: secret(key_password) }
+}
+
+fn inline(certificates: &str, key: &str, key_password: &str) -> StoreSource {
+    StoreSource::Inline {
+        certificates: Secret::new(certificates),
+        key: secret(key),
+        key_password: secret(key_password),
+    }
+}
+
+#[test]
+fn the_same_key_comes_out_of_every_format() {
+    let plain = Store::read(&inline(&text("chain.pem"), &text("key.pem"), "")).unwrap();
+    let [plain] = plain.keys.as_slice() else { panic!("one key") };
+    assert_eq!(plain.chain.len(), 2);
+    // A property on one line has blanks where the file has line breaks.
+    let one_line = text("chain.pem").replace('\n', " ");
+    for source in [
+        file("client.p12", false, "milena", ""),
+        file("client-old.p12", false, "milena", ""),
+        file("client.jks", false, "milena", ""),
+        file("client.jks", false, "milena", "milena"),
+        file("client-own-password.jks", false, "milena", "secret"),
+        inline(&one_line, &text("key-encrypted.pem"), "secret"),
+    ] {
+        let store = Store::read(&source).unwrap();
+        let [entry] = store.keys.as_slice() else { panic!("one key: {source:?}") };
+        assert_eq!((&entry.key, &entry.chain), (&plain.key, &plain.chain), "{source:?}");
+        assert!(store.certificates.is_empty());
+    }
+    assert_eq!(Store::read(&inline(&text("chain.pem"), &text("key-sec1.pem"), "")).unwrap().keys.len(), 1);
+}
+
+#[test]
+fn the_same_authority_comes_out_of_every_format() {
+    let plain = Store::read(&file("ca.pem", true, "", "")).unwrap().into_anchors();
+    assert_eq!(plain.len(), 1);
+    for (name, password) in
+        [("trust.jks", "milena"), ("trust.jks", ""), ("trust.p12", "milena"), ("trust-openssl.p12", "milena")]
+    {
+        assert_eq!(Store::read(&file(name, false, password, "")).unwrap().into_anchors(), plain, "{name} {password}");
+    }
+    // Of a key, its own certificate is trusted, not those above it.
+    assert_eq!(Store::read(&file("client.p12", false, "milena", "")).unwrap().into_anchors().len(), 1);
+}
+
+#[test]
+fn what_is_wrong_with_a_store_is_told() {
+    for (source, about, reason) in [
+        (file("client.jks", false, "wrong", ""), About::Password, "password is wrong"),
+        (file("client.p12", false, "wrong", ""), About::Password, "password is wrong"),
+        (file("client-old.p12", false, "wrong", ""), About::Password, "password is wrong"),
+        (file("trust.p12", false, "", ""), About::Password, "has a password"),
+        (file("client-own-password.jks", false, "milena", ""), About::Password, "password of its own"),
+        (file("client-own-password.jks", false, "milena", "wrong"), About::KeyPassword, "cannot be decrypted"),
+        (file("none.jks", false, "milena", ""), About::Store, "cannot read the file"),
+        (file("ca.pem", false, "milena", ""), About::Store, "set the store's type to PEM"),
+        (file("make.sh", false, "milena", ""), About::Store, "neither a JKS nor a PKCS12"),
+        (file("trust.jks", true, "", ""), About::Store, "no PEM text"),
+        (file("make.sh", true, "", ""), About::Store, "No matching CERTIFICATE"),
+        (inline(&text("chain.pem"), &text("key-encrypted.pem"), ""), About::KeyPassword, "set its password"),
+        (inline(&text("chain.pem"), &text("key-encrypted.pem"), "x"), About::KeyPassword, "is wrong"),
+        (inline(&text("chain.pem"), &text("key-outdated.pem"), "secret"), About::Store, "openssl pkcs8"),
+        (inline("", &text("key.pem"), ""), About::Store, "no certificate"),
+    ] {
+        let error = Store::read(&source).unwrap_err();
+        assert_eq!(error.about, about, "{source:?} {error:?}");
+        assert!(error.reason.contains(reason), "{source:?} {error:?}");
+    }
+}
+
+#[test]
+fn a_store_cut_short_anywhere_is_refused() {
+    for name in ["client.jks", "client.p12", "trust.jks", "trust.p12"] {
+        let content = std::fs::read(data(name)).unwrap();
+        for len in (0..content.len()).step_by(7) {
+            let cut = content.get(..len).unwrap();
+            let read = match name.ends_with("jks") {
+                true => super::jks::read(cut, None, None),
+                false => super::pkcs12::read(cut, Some("milena")),
+            };
+            assert!(read.is_err(), "{name} {len}");
+        }
+    }
+}
+
+fn settings(keystore: Option<StoreSource>, truststore: Option<StoreSource>) -> TlsSettings {
+    let versions = TlsVersions { v12: true, v13: true };
+    TlsSettings { keystore, truststore, check_host: true, versions, suites: Vec::new() }
+}
+
+#[test]
+fn equal_settings_share_one_context() {
+    let make = |name| TlsContext::shared(settings(None, Some(file(name, true, "", ""))));
+    assert!(std::sync::Arc::ptr_eq(&make("ca.pem").unwrap(), &make("ca.pem").unwrap()));
+    assert!(!std::sync::Arc::ptr_eq(&make("ca.pem").unwrap(), &make("chain.pem").unwrap()));
+    let error = make("none.pem").unwrap_err().to_string();
+    assert!(error.contains("ssl.truststore.location") && error.contains("none.pem"), "{error}");
+    let keys =
+        TlsContext::shared(settings(Some(file("trust.jks", false, "milena", "")), None)).unwrap_err().to_string();
+    assert!(keys.contains("ssl.keystore.location") && keys.contains("no private key"), "{keys}");
+}
+
+#[test]
+fn a_changed_store_is_read_again_and_a_broken_one_is_not_taken() {
+    let folder = std::env::temp_dir().join(format!("milena-tls-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("trust.pem");
+    std::fs::copy(data("ca.pem"), &path).unwrap();
+    let source = StoreSource::File { path: path.clone(), pem: true, password: None, key_password: None };
+    let context = TlsContext::shared(settings(None, Some(source))).unwrap();
+    let first = context.config();
+    assert!(std::sync::Arc::ptr_eq(&first, &context.check_again()), "nothing changed");
+    std::fs::write(&path, "half a certifi").unwrap();
+    assert!(std::sync::Arc::ptr_eq(&first, &context.check_again()), "a broken file is not taken");
+    std::fs::copy(data("chain.pem"), &path).unwrap();
+    let second = context.check_again();
+    assert!(!std::sync::Arc::ptr_eq(&first, &second), "a good one is");
+    std::fs::remove_file(&path).unwrap();
+    assert!(std::sync::Arc::ptr_eq(&second, &context.check_again()), "nor one that is gone");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn cipher_suites_go_by_javas_names() {
+    assert!(TlsSettings::knows_suite("TLS_AES_256_GCM_SHA384"));
+    assert!(TlsSettings::knows_suite("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"));
+    assert!(!TlsSettings::knows_suite("TLS_RSA_WITH_AES_128_CBC_SHA"));
+}
