@@ -101,6 +101,7 @@ pub enum Error {
         code: Option<ErrorCode>,
         /// Whether not even an abort helps.
         fatal: bool,
+    },
     /// The broker refused who this client is, or this client the broker; trying again does not help.
     #[error("{doing}: {reason}")]
     Authentication {
