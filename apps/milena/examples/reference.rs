@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use milena_api::config::{ConfigDef, ConfigKey};
 use milena_api::plugin::{Factory, Plugin, PluginKind};
-use milena_kafka::config::{ADMIN_KEYS, CONSUMER_KEYS, Check, ClientConfigKey, DefaultValue, PRODUCER_KEYS};
+use milena_kafka::config::{ADMIN_KEYS, CONSUMER_KEYS, Check, ClientConfigKey, DefaultValue, PRODUCER_KEYS, Support};
 use milena_runtime::config::{Defaults, Side, common_keys, connector_keys, standalone_keys};
 
 const HEAD: &str = "<!-- Written by `cargo xtask docs` from the definitions in the code; changes here are lost. -->\n";
@@ -132,12 +132,15 @@ fn worker() -> Result<String> {
 fn clients() -> Result<String> {
     let mut page = format!(
         "{HEAD}# Kafka clients\nProperties of the clients that a worker uses, by Kafka's names: `producer.`, `consumer.` and `admin.` in a worker's file, \
-         `producer.override.`, `consumer.override.` and `admin.override.` in a connector's. All of Kafka 4.3.1's are known and checked. Those \
-         that this version cannot honour are refused, see [compatibility](../compatibility.md). Defaults are Kafka's; Connect sets some \
-         of them differently.\n"
+         `producer.override.`, `consumer.override.` and `admin.override.` in a connector's. All of Kafka 4.3.1's are known and checked: each is \
+         honoured, or taken without effect, or refused by name, which the last column says where it is not the first. Defaults are \
+         Kafka's; Connect sets some of them differently.\n"
     );
     for (title, keys) in [("Producer", PRODUCER_KEYS), ("Consumer", CONSUMER_KEYS), ("Admin", ADMIN_KEYS)] {
-        write!(page, "\n## {title}\n\n| property | type | default | importance | allowed |\n|---|---|---|---|---|\n")?;
+        write!(
+            page,
+            "\n## {title}\n\n| property | type | default | importance | what it does |\n|---|---|---|---|---|\n"
+        )?;
         for key in keys {
             let default = match key.default {
                 DefaultValue::Required => "required".to_owned(),
@@ -145,10 +148,28 @@ fn clients() -> Result<String> {
                 DefaultValue::Value(text) => code(text),
             };
             let (kind, importance) = (key.kind.name().to_lowercase(), key.importance.name().to_lowercase());
-            writeln!(page, "| `{}` | {kind} | {default} | {importance} | {} |", key.name, escaped(&allowed(key)))?;
+            writeln!(page, "| `{}` | {kind} | {default} | {importance} | {} |", key.name, about_client_key(key))?;
         }
     }
     Ok(page)
+}
+
+fn about_client_key(key: &ClientConfigKey) -> String {
+    let mut text = escaped(key.doc());
+    let allowed = allowed(key);
+    match key.support() {
+        Support::Honoured if allowed.is_empty() => {}
+        Support::Honoured => text += &format!(" Allowed: {}.", escaped(&allowed)),
+        Support::Harmless(why) => text += &format!(" **No effect**: {}.", escaped(why)),
+        Support::Refused { unless, why } => {
+            text += &format!(" **Refused**: {}.", escaped(why));
+            if !unless.is_empty() {
+                let unless: Vec<String> = unless.iter().map(|value| code(value)).collect();
+                text += &format!(" Taken without effect: {}.", unless.join(", "));
+            }
+        }
+    }
+    text
 }
 
 fn allowed(key: &ClientConfigKey) -> String {
@@ -156,6 +177,7 @@ fn allowed(key: &ClientConfigKey) -> String {
         Check::Any => String::new(),
         Check::AtLeast(least) => format!("{least} and more"),
         Check::Range(least, most) => format!("{least} to {most}"),
+        Check::RangeOr(least, most, other) => format!("{least} to {most}, or {other}"),
         Check::Between(least, most) => format!("{least} to {most}"),
         Check::Choice(texts) => texts.join(", "),
         Check::ChoiceIgnoringCase(texts) => format!("{} (in any case)", texts.join(", ")),

@@ -26,18 +26,20 @@ impl AdminConfig {
     /// The first property that cannot be used, by name.
     pub fn from_properties(properties: &Properties) -> Result<Self> {
         let values = Values::check("admin", Self::keys(), properties)?;
-        values.refuse_java_classes(&[("metric.reporters", ".JmxReporter")])?;
-        if !values.list("bootstrap.controllers").is_empty() {
-            return values.refuse(
-                "bootstrap.controllers",
-                "asking controllers directly is not supported; use bootstrap.servers",
-            );
+        if values.list("bootstrap.servers").is_empty() {
+            let reason = "You must set either bootstrap.servers or bootstrap.controllers; only the former is supported";
+            return values.refuse("bootstrap.servers", reason);
         }
-        Ok(Self {
-            client: ClientConfig::from_values(ClientKind::Admin, &values)?,
-            api_timeout: values.millis("default.api.timeout.ms"),
-            retries: u32::try_from(values.int("retries")).unwrap_or(0),
-        })
+        let client = ClientConfig::from_values(ClientKind::Admin, &values)?;
+        let mut api_timeout = values.millis("default.api.timeout.ms");
+        if api_timeout < client.request_timeout {
+            if values.is_given("default.api.timeout.ms") {
+                let reason = "The specified value of default.api.timeout.ms must be no smaller than the value of request.timeout.ms.";
+                return values.refuse("default.api.timeout.ms", reason);
+            }
+            api_timeout = client.request_timeout;
+        }
+        Ok(Self { client, api_timeout, retries: u32::try_from(values.int("retries")).unwrap_or(0) })
     }
 
     /// Every property of an admin client.

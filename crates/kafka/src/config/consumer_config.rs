@@ -78,21 +78,21 @@ impl ConsumerConfig {
     /// The first property that cannot be used, by name.
     pub fn from_properties(properties: &Properties) -> Result<Self> {
         let values = Values::check("consumer", Self::keys(), properties)?;
-        values.refuse_java_classes(&[
-            ("key.deserializer", "ByteArrayDeserializer"),
-            ("value.deserializer", "ByteArrayDeserializer"),
-            ("metric.reporters", ".JmxReporter"),
-        ])?;
         if values.text("group.protocol").is_some_and(|name| name.eq_ignore_ascii_case("consumer")) {
             return values.refuse("group.protocol", "the new group protocol is not supported yet; use classic");
         }
         let group_id = values.text("group.id").map(str::to_owned);
         if group_id.as_deref() == Some("") {
-            return values.refuse("group.id", "String must be non-empty");
+            let reason = "The configured group.id should not be an empty string or whitespace.";
+            return values.refuse("group.id", reason);
+        }
+        if group_id.is_none() && values.is_given("enable.auto.commit") && values.flag("enable.auto.commit") {
+            let reason = "enable.auto.commit cannot be set to true when default group id (null) is used.";
+            return values.refuse("enable.auto.commit", reason);
         }
         let (session, heartbeat) = (values.millis("session.timeout.ms"), values.millis("heartbeat.interval.ms"));
-        if heartbeat >= session {
-            return values.refuse("heartbeat.interval.ms", "it must be lower than session.timeout.ms");
+        if group_id.is_some() && heartbeat >= session {
+            return values.refuse("heartbeat.interval.ms", "Heartbeat must be set lower than the session timeout");
         }
         let isolation = match values.text("isolation.level") {
             Some("read_committed") => IsolationLevel::ReadCommitted,
@@ -133,10 +133,14 @@ fn instance_id(values: &Values<'_>) -> Result<Option<String>> {
     let Some(id) = values.text("group.instance.id") else { return Ok(None) };
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
     let reason = match id {
-        "" => "it must not be empty; remove the property for a member that is not static",
-        "." | ".." => "it must not be \".\" or \"..\"",
-        id if id.len() > 249 => "it must not be longer than 249 characters",
-        id if !id.chars().all(allowed) => "it may have ASCII letters, digits, '.', '_' and '-' only",
+        "" => "it must not be empty; remove the property for a member that is not static".to_owned(),
+        "." | ".." => "Group instance id cannot be \".\" or \"..\"".to_owned(),
+        id if id.len() > 249 => "Group instance id cannot be longer than 249 characters".to_owned(),
+        id if !id.chars().all(allowed) => {
+            format!(
+                "Group instance id is invalid: '{id}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
+            )
+        }
         id => return Ok(Some(id.to_owned())),
     };
     values.refuse("group.instance.id", reason)
@@ -180,7 +184,7 @@ fn offset_reset(values: &Values<'_>) -> Result<OffsetReset> {
             Some(duration) => Ok(OffsetReset::ByDuration(duration)),
             None => values.refuse(
                 "auto.offset.reset",
-                "it must be earliest, latest, none, or by_duration: and an ISO 8601 duration that is not negative, as in by_duration:PT1H",
+                "The value must be either 'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'.",
             ),
         },
     }

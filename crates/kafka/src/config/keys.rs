@@ -2,6 +2,8 @@
 //!
 //! Counterpart: org.apache.kafka.common.config.ConfigDef.ConfigKey.
 
+use super::docs::Support;
+
 /// Type of a property, by Kafka's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "Kafka's own names")]
@@ -74,6 +76,8 @@ pub enum Check {
     AtLeast(i64),
     /// Numbers between these two, both allowed.
     Range(i64, i64),
+    /// Numbers between the first two, both allowed, or the third.
+    RangeOr(i64, i64, i64),
     /// Fractions between these two, both allowed.
     Between(f64, f64),
     /// These texts.
@@ -102,9 +106,14 @@ pub struct ClientConfigKey {
 }
 
 impl ClientConfigKey {
-    /// One sentence on what the property does; empty where none is written yet.
+    /// One sentence on what the property does.
     pub fn doc(&self) -> &'static str {
-        super::docs::of(self.name)
+        super::docs::of(self).map_or("", |doc| doc.text)
+    }
+
+    /// What this client makes of it.
+    pub fn support(&self) -> Support {
+        super::docs::of(self).map_or(Support::Honoured, |doc| doc.support)
     }
 }
 

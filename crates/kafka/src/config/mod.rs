@@ -14,6 +14,8 @@ mod security_config;
 mod values;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
 
 pub use admin_config::AdminConfig;
@@ -22,6 +24,7 @@ pub(crate) use client_config::{Backoff, ClientConfig, RecoveryStrategy};
 pub use consumer_config::ConsumerConfig;
 pub(crate) use consumer_config::{Assignor, IsolationLevel, OffsetReset};
 pub use consumer_keys::CONSUMER_KEYS;
+pub use docs::Support;
 pub use keys::{Check, ClientConfigKey, DefaultValue, Importance, Type};
 pub use producer_config::ProducerConfig;
 pub(crate) use producer_config::{Acks, Partitioner};

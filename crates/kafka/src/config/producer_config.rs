@@ -74,23 +74,7 @@ impl ProducerConfig {
     /// The first property that cannot be used, by name.
     pub fn from_properties(properties: &Properties) -> Result<Self> {
         let values = Values::check("producer", Self::keys(), properties)?;
-        values.refuse_java_classes(&[
-            ("key.serializer", "ByteArraySerializer"),
-            ("value.serializer", "ByteArraySerializer"),
-            ("metric.reporters", ".JmxReporter"),
-            ("partitioner.class", "org.apache.kafka.clients.producer.RoundRobinPartitioner"),
-        ])?;
-        if values.flag("transaction.two.phase.commit.enable") {
-            return values.refuse(
-                "transaction.two.phase.commit.enable",
-                "transactions that somebody else prepares and commits are not supported; remove the property",
-            );
-        }
         let transactional_id = values.text("transactional.id").filter(|_| values.is_given("transactional.id"));
-        if transactional_id.is_some() && values.is_given("enable.idempotence") && !values.flag("enable.idempotence") {
-            return values
-                .refuse("transactional.id", "Cannot set a transactional.id without also enabling idempotence.");
-        }
         let client = ClientConfig::from_values(ClientKind::Producer, &values)?;
         let acks = match values.text("acks") {
             Some("0") => Acks::None,
@@ -108,8 +92,10 @@ impl ProducerConfig {
         let delivery_timeout = if delivery >= linger + client.request_timeout {
             delivery
         } else if values.is_given("delivery.timeout.ms") {
-            return values
-                .refuse("delivery.timeout.ms", "it should be equal to or larger than linger.ms + request.timeout.ms");
+            return values.refuse(
+                "delivery.timeout.ms",
+                "delivery.timeout.ms should be equal to or larger than linger.ms + request.timeout.ms",
+            );
         } else {
             tracing::warn!("delivery.timeout.ms is raised to linger.ms + request.timeout.ms, which are given");
             linger + client.request_timeout
@@ -118,7 +104,12 @@ impl ProducerConfig {
         let retries = u32::try_from(values.int("retries")).unwrap_or(0);
         let partitioner = match values.text("partitioner.class") {
             None | Some("") => Partitioner::BuiltIn,
-            Some(_) => Partitioner::RoundRobin,
+            Some("org.apache.kafka.clients.producer.RoundRobinPartitioner") => Partitioner::RoundRobin,
+            Some(_) => {
+                let reason = "it names Java code, which cannot run in this worker; remove the property, or name \
+                              org.apache.kafka.clients.producer.RoundRobinPartitioner";
+                return values.refuse("partitioner.class", reason);
+            }
         };
         Ok(Self {
             idempotence: idempotence(&values, acks, max_in_flight, retries)?,
@@ -153,32 +144,36 @@ impl ProducerConfig {
 
 /// On by default; settings that exclude it switch it off, unless it was asked for by name.
 fn idempotence(values: &Values<'_>, acks: Acks, max_in_flight: usize, retries: u32) -> Result<bool> {
-    if !values.flag("enable.idempotence") {
-        return Ok(false);
-    }
-    // A transactional producer cannot do without.
-    let asked = values.is_given("enable.idempotence") || values.is_given("transactional.id");
-    let obstacle = if acks != Acks::All {
-        Some((
-            "acks",
-            "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee idempotence.",
-        ))
-    } else if retries == 0 {
-        Some(("retries", "Must set retries to non-zero when using the idempotent producer."))
-    } else if max_in_flight > 5 {
-        Some((
-            "max.in.flight.requests.per.connection",
-            "Must set max.in.flight.requests.per.connection to at most 5 to use the idempotent producer.",
-        ))
-    } else {
-        None
-    };
-    match obstacle {
-        Some((key, reason)) if asked || (key == "max.in.flight.requests.per.connection") => values.refuse(key, reason),
-        Some((key, _)) => {
-            tracing::info!(property = key, "idempotence is disabled because of this property");
-            Ok(false)
+    let mut on = values.flag("enable.idempotence");
+    if on {
+        let obstacle = if retries == 0 {
+            Some(("retries", "Must set retries to non-zero when using the idempotent producer."))
+        } else if acks != Acks::All {
+            let reason = "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee idempotence.";
+            Some(("acks", reason))
+        } else {
+            None
+        };
+        match obstacle {
+            Some((key, reason)) if values.is_given("enable.idempotence") => return values.refuse(key, reason),
+            Some((key, _)) => {
+                tracing::info!(property = key, "idempotence is disabled because of this property");
+                on = false;
+            }
+            None => {}
         }
-        None => Ok(true),
     }
+    if on && max_in_flight > 5 {
+        let key = "max.in.flight.requests.per.connection";
+        let reason = format!(
+            "To use the idempotent producer, {key} must be set to at most 5. Current value is {max_in_flight}. \
+             Lower it, or set enable.idempotence to false"
+        );
+        return values.refuse(key, reason);
+    }
+    if !on && values.is_given("transactional.id") {
+        let reason = "Cannot set a transactional.id without also enabling idempotence.";
+        return values.refuse("transactional.id", reason);
+    }
+    Ok(on)
 }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Properties;
+use super::docs::Support;
 use super::keys::{Check, ClientConfigKey, DefaultValue, Type};
 use crate::error::{Error, Result};
 
@@ -14,6 +15,12 @@ use crate::error::{Error, Result};
 pub(super) struct Values<'a> {
     keys: &'static [ClientConfigKey],
     given: &'a Properties,
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Names that were asked for, so that a test can tell which properties are really read.
+    pub(super) static READ: std::cell::RefCell<BTreeSet<String>> = const { std::cell::RefCell::new(BTreeSet::new()) };
 }
 
 /// Leaves out what this process has named already: every task makes clients from the same properties.
@@ -34,6 +41,9 @@ impl<'a> Values<'a> {
         let values = Self { keys, given };
         for key in keys {
             values.check_one(key)?;
+        }
+        for key in keys {
+            values.refuse_unsupported(key)?;
         }
         let unknown: Vec<&str> = given
             .keys()
@@ -58,6 +68,9 @@ impl<'a> Values<'a> {
         };
         let shown = if key.kind == Type::Password { "[hidden]" } else { text };
         let wrong = |reason: String| Err(invalid(key.name, shown, reason));
+        if key.kind == Type::List && !text.is_empty() && text.split(',').any(|part| part.trim().is_empty()) {
+            return wrong(format!("Configuration '{}' values must not be empty.", key.name));
+        }
         let number = match key.kind {
             Type::Boolean if !text.eq_ignore_ascii_case("true") && !text.eq_ignore_ascii_case("false") => {
                 return wrong("Expected value to be either true or false".to_owned());
@@ -87,8 +100,14 @@ impl<'a> Values<'a> {
             Check::Range(_, most) if number.is_some_and(|n| n > most) => {
                 wrong(format!("Value must be no more than {most}"))
             }
+            Check::Between(least, _) if text.parse::<f64>().is_ok_and(|n| n < least) => {
+                wrong(format!("Value must be at least {least}"))
+            }
             Check::Between(least, most) if !text.parse::<f64>().is_ok_and(|n| n >= least && n <= most) => {
-                wrong(format!("Value must be between {least} and {most}"))
+                wrong(format!("Value must be no more than {most}"))
+            }
+            Check::RangeOr(least, most, other) if number.is_some_and(|n| n != other && (n < least || n > most)) => {
+                wrong(format!("Value must be between {least} and {most} or equal to {other}"))
             }
             Check::Choice(choices) if !choices.contains(&text) => {
                 wrong(format!("String must be one of: {}", choices.join(", ")))
@@ -103,6 +122,8 @@ impl<'a> Values<'a> {
 
     /// Text as given, or the default's; `None` for Kafka's null.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
+        #[cfg(test)]
+        READ.with_borrow_mut(|read| read.insert(name.to_owned()));
         if let Some(text) = self.given.get(name) {
             return Some(text.trim());
         }
@@ -139,8 +160,15 @@ impl<'a> Values<'a> {
         Duration::from_millis(u64::try_from(self.long(name)).unwrap_or(0))
     }
 
+    /// Parts between commas; of those that are there twice, the first.
     pub(super) fn list(&self, name: &str) -> Vec<&str> {
-        self.text(name).unwrap_or("").split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
+        let mut parts = Vec::new();
+        for part in self.text(name).unwrap_or("").split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        parts
     }
 
     pub(super) fn refuse<T>(&self, name: &str, reason: impl Into<String>) -> Result<T> {
@@ -149,27 +177,19 @@ impl<'a> Values<'a> {
         Err(invalid(name, shown, reason))
     }
 
-    /// Properties that name Java code work only where the code is one that this client has built in.
-    pub(super) fn refuse_java_classes(&self, accepted: &[(&str, &str)]) -> Result<()> {
-        for key in self.keys {
-            let names_code = key.kind == Type::Class
-                || matches!(
-                    key.name,
-                    "interceptor.classes" | "metric.reporters" | "security.providers" | "config.providers"
-                );
-            let Some(text) = self.given.get(key.name).filter(|text| names_code && !text.trim().is_empty()) else {
-                continue;
-            };
-            let fine = text
-                .split(',')
-                .all(|class| accepted.iter().any(|(name, suffix)| *name == key.name && class.trim().ends_with(suffix)));
-            if !fine {
-                return self.refuse(
-                    key.name,
-                    "it names Java code, which cannot run in this worker; remove the property or keep the connector on a Java worker",
-                );
-            }
+    /// Values that would need what is not here, unless they say what holds anyway.
+    fn refuse_unsupported(&self, key: &ClientConfigKey) -> Result<()> {
+        let (Some(given), Support::Refused { unless, why }) = (self.given.get(key.name), key.support()) else {
+            return Ok(());
+        };
+        let is_default = matches!(key.default, DefaultValue::Value(text) if text == given.trim());
+        let simple = |class: &str| class.rsplit('.').next().unwrap_or_default().to_owned();
+        let taken = |text: &str| unless.iter().any(|known| *known == text || simple(known) == text);
+        if is_default || given.split(',').map(str::trim).all(|text| text.is_empty() || taken(text)) {
+            return Ok(());
         }
-        Ok(())
+        // Passwords are never among them, but that is not this place's to know.
+        let shown = if key.kind == Type::Password { "[hidden]" } else { given.trim() };
+        Err(invalid(key.name, shown, why))
     }
 }

@@ -1,5 +1,6 @@
 import java.time.Duration;
 import java.util.*;
+import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.*;
 import org.apache.kafka.clients.consumer.*;
 import org.apache.kafka.clients.producer.*;
@@ -9,12 +10,13 @@ import org.apache.kafka.common.errors.*;
 import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.serialization.*;
 
-/** Prints what the Java client of the class path knows, as the tab-separated lists beside this file. Arguments: errors | configs | metrics BOOTSTRAP TOPIC. */
+/** Prints what the Java client of the class path knows, as the tab-separated lists beside this file. Arguments: errors | configs | cases FILE | metrics BOOTSTRAP TOPIC. */
 public final class Golden {
     public static void main(String[] args) throws Exception {
         switch (args[0]) {
             case "errors" -> errors();
             case "configs" -> configs();
+            case "cases" -> cases(args[1]);
             case "metrics" -> metrics(args[1], args[2]);
             default -> throw new IllegalArgumentException(args[0]);
         }
@@ -49,6 +51,37 @@ public final class Golden {
         }
     }
 
+    /** Reads "client TAB properties" and adds what a client made of these properties says. */
+    private static void cases(String file) throws Exception {
+        System.out.println("# client\tproperties, a semicolon between two\tanswer: the error's text, or ok");
+        for (String line : java.nio.file.Files.readAllLines(java.nio.file.Path.of(file))) {
+            if (line.startsWith("#")) continue;
+            String[] fields = line.split("\t", -1);
+            Properties p = new Properties();
+            p.put("bootstrap.servers", "localhost:1");
+            for (String pair : fields[1].split(";")) {
+                int at = pair.indexOf('=');
+                if (at > 0) p.put(pair.substring(0, at), pair.substring(at + 1));
+            }
+            System.out.println(fields[0] + "\t" + fields[1] + "\t" + answer(fields[0], p).replace("\n", " "));
+        }
+    }
+
+    private static String answer(String client, Properties p) {
+        try {
+            switch (client) {
+                case "admin" -> Admin.create(p).close(Duration.ZERO);
+                case "consumer" -> new KafkaConsumer<>(p, new ByteArrayDeserializer(), new ByteArrayDeserializer()).close(CloseOptions.timeout(Duration.ZERO));
+                default -> new KafkaProducer<>(p, new ByteArraySerializer(), new ByteArraySerializer()).close(Duration.ZERO);
+            }
+            return "ok";
+        } catch (Exception e) {
+            Throwable t = e;
+            while (t.getCause() != null) t = t.getCause();
+            return t.getMessage();
+        }
+    }
+
     private static void metrics(String bootstrap, String topic) throws Exception {
         System.out.println("# client\tgroup\tname\ttags\tvalue, where it is the same in every run");
         Properties p = new Properties();
@@ -57,7 +90,7 @@ public final class Golden {
         try (Admin admin = Admin.create(p)) {
             try {
                 admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
-            } catch (java.util.concurrent.ExecutionException e) {
+            } catch (ExecutionException e) {
                 if (!(e.getCause() instanceof TopicExistsException)) throw e;
             }
             print("admin", admin.metrics());
