@@ -82,6 +82,25 @@ pub enum Error {
         /// Whether there is a position, but out of range.
         out_of_range: bool,
     },
+    /// The leader's log has lost records before the position, and `auto.offset.reset` is `none` (KIP-320).
+    #[error(
+        "the log of topic {topic}, partition {partition} was truncated: the record before offset {offset} was written in leader epoch \
+         {epoch}, and the leader's log {}; records that were read are gone, or were replaced by others; seek to an offset to go on, \
+         or set auto.offset.reset",
+        match diverges_at { Some(at) => format!("ends that epoch before offset {at}"), None => "does not know that epoch".to_owned() }
+    )]
+    LogTruncated {
+        /// Topic.
+        topic: Arc<str>,
+        /// Partition.
+        partition: i32,
+        /// Offset that was to be read next.
+        offset: i64,
+        /// Epoch of the leader that wrote the record before it.
+        epoch: i32,
+        /// First offset from which on the leader's log is another one, if it can tell.
+        diverges_at: Option<i64>,
+    },
     /// Offsets of a member that is no longer in its group.
     #[error("cannot commit offsets of group {group}: {reason}")]
     CommitFailed {
@@ -256,6 +275,7 @@ impl Error {
             Self::RecordTooLarge { .. } => "org.apache.kafka.common.errors.RecordTooLargeException",
             Self::NoOffset { out_of_range: true, .. } => "org.apache.kafka.clients.consumer.OffsetOutOfRangeException",
             Self::NoOffset { .. } => "org.apache.kafka.clients.consumer.NoOffsetForPartitionException",
+            Self::LogTruncated { .. } => "org.apache.kafka.clients.consumer.LogTruncationException",
             Self::CommitFailed { .. } => "org.apache.kafka.clients.consumer.CommitFailedException",
             Self::Transaction { code: Some(code), .. } if *code == ErrorCode::PRODUCER_FENCED => code.java_class(),
             Self::Transaction { .. } => "org.apache.kafka.common.KafkaException",

@@ -9,6 +9,7 @@ use super::consumer_keys::CONSUMER_KEYS;
 use super::values::Values;
 use super::{Properties, keys};
 use crate::error::Result;
+use crate::memory::MemoryGovernor;
 use crate::metrics::ClientKind;
 
 /// Where to start without a committed offset.
@@ -65,8 +66,12 @@ pub struct ConsumerConfig {
     pub(crate) fetch_min_bytes: i32,
     pub(crate) fetch_max_bytes: i32,
     pub(crate) fetch_max_wait: Duration,
+    /// Nobody has said how long a fetch may wait.
+    pub(crate) fetch_wait_may_grow: bool,
     pub(crate) max_partition_fetch_bytes: i32,
     pub(crate) rack: String,
+    /// What fetched records may take of the process's memory.
+    pub(crate) memory: MemoryGovernor,
     /// Between commits of what was handed out; `None` leaves commits to the owner.
     pub(crate) auto_commit: Option<Duration>,
 }
@@ -118,9 +123,19 @@ impl ConsumerConfig {
             fetch_min_bytes: values.int("fetch.min.bytes"),
             fetch_max_bytes: values.int("fetch.max.bytes"),
             fetch_max_wait: values.millis("fetch.max.wait.ms"),
+            fetch_wait_may_grow: !values.is_given("fetch.max.wait.ms"),
             max_partition_fetch_bytes: values.int("max.partition.fetch.bytes"),
             rack: values.text("client.rack").unwrap_or("").to_owned(),
+            memory: MemoryGovernor::unlimited(),
         })
+    }
+
+    /// Lets fetched records take memory only as `governor` grants it, beside whatever else it serves. Records that were handed out by
+    /// a poll are their owner's and do not count any more.
+    #[must_use]
+    pub fn with_memory(mut self, governor: MemoryGovernor) -> Self {
+        self.memory = governor;
+        self
     }
 
     /// Every property of a consumer.

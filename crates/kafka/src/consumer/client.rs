@@ -13,7 +13,6 @@ use super::batch::FetchedBatch;
 use super::commit::{CommitFuture, Committer};
 use super::committed::fetch_committed;
 use super::fetching::Fetching;
-use super::positions::{Finder, Positions, Wanted};
 use super::rebalance::{Group, next_event};
 use super::subscription::{StartOffset, Subscription};
 use super::wakeup::Wakeup;
@@ -57,7 +56,6 @@ pub struct Consumer {
     matched: Option<Vec<Arc<str>>>,
     pub(super) assignment: BTreeSet<TopicPartition>,
     pub(super) fetching: Fetching,
-    pub(super) finding: Option<BoxFuture<'static, Result<Positions>>>,
     refresh: Option<BoxFuture<'static, Result<Arc<Metadata>>>>,
     pub(super) refresh_at: Instant,
     refresh_failures: u32,
@@ -85,7 +83,6 @@ impl Consumer {
             subscription: None,
             matched: None,
             assignment: BTreeSet::new(),
-            finding: None,
             refresh: None,
             refresh_at: Instant::now(),
             refresh_failures: 0,
@@ -103,6 +100,7 @@ impl Consumer {
         self.coordinator = group.map(|group| Coordinator::new(Arc::clone(&self.cluster), group, instance));
         let committer = |of| Committer::new(Arc::clone(of), Arc::clone(&self.config));
         self.committer = self.coordinator.as_ref().map(committer);
+        self.fetching.set_coordinator(self.coordinator.clone());
     }
 
     /// Takes part in the group `group.id` for these topics; replaces what was read before.
@@ -170,7 +168,6 @@ impl Consumer {
 
     fn replace_partitions(&mut self, partitions: Vec<(TopicPartition, StartOffset)>) {
         self.assignment = partitions.iter().map(|(at, _)| at.clone()).collect();
-        self.finding = None;
         self.fetching.replace(partitions);
     }
 
@@ -216,7 +213,7 @@ impl Consumer {
         let start = Instant::now();
         let deadline = start.checked_add(timeout);
         self.settle_last_event(start).await;
-        self.nudge(start)?;
+        self.nudge(start);
         loop {
             if self.wakeup.take() {
                 return Ok(Polled::Woken);
@@ -231,8 +228,7 @@ impl Consumer {
                     None => continue,
                 }
             }
-            if self.finding.is_none()
-                && self.fetching.nothing_to_find()
+            if self.fetching.nothing_to_find()
                 && let Some(added) = self.group.as_mut().and_then(|group| group.untold.take())
             {
                 return Ok(Polled::Assigned(added.into_iter().collect()));
@@ -259,12 +255,8 @@ impl Consumer {
                 event = next_event(&mut self.group) => if let Some(polled) = self.take_event(event) {
                     return polled;
                 },
-                found = ready_or_pending(&mut self.finding) => {
-                    self.finding = None;
-                    self.fetching.found(found?);
-                }
                 refreshed = ready_or_pending(&mut self.refresh) => self.refreshed(refreshed),
-                Some(fetched) = self.fetching.requests.next() => self.fetching.absorb(fetched),
+                Some(done) = self.fetching.underway.next() => self.fetching.absorb(done),
                 () = expired => if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                     return Ok(Polled::Empty);
                 },
@@ -273,19 +265,17 @@ impl Consumer {
     }
 
     /// Work in the background goes on also where records are always there already, so that nobody ever waits.
-    fn nudge(&mut self, now: Instant) -> Result<()> {
-        if self.finding.is_none() && self.refresh.is_none() && now < self.refresh_at {
-            return Ok(());
+    fn nudge(&mut self, now: Instant) {
+        while let Some(Some(done)) = self.fetching.underway.next().now_or_never() {
+            self.fetching.absorb(done);
+        }
+        if self.fetching.nothing_to_find() && self.refresh.is_none() && now < self.refresh_at {
+            return;
         }
         self.start_work();
-        if let Some(found) = self.finding.as_mut().and_then(FutureExt::now_or_never) {
-            self.finding = None;
-            self.fetching.found(found?);
-        }
         if let Some(refreshed) = self.refresh.as_mut().and_then(FutureExt::now_or_never) {
             self.refreshed(refreshed);
         }
-        Ok(())
     }
 
     /// The owner has polled again, so it is done with what it was told last.
@@ -314,17 +304,6 @@ impl Consumer {
     fn start_work(&mut self) -> Option<Instant> {
         let now = Instant::now();
         self.start_membership();
-        if self.finding.is_none() {
-            let wanted: Vec<Wanted> = self.fetching.wanted();
-            if !wanted.is_empty() {
-                let finder = Finder {
-                    cluster: Arc::clone(&self.cluster),
-                    coordinator: self.coordinator.clone(),
-                    config: Arc::clone(&self.config),
-                };
-                self.finding = Some(Box::pin(finder.find(wanted)));
-            }
-        }
         self.fetching.send();
         let mut next = self.fetching.retry_at(now);
         if self.refresh.is_none() {
@@ -470,7 +449,7 @@ impl Consumer {
     fn commit_positions(&mut self, within: Option<Duration>) -> Option<CommitFuture> {
         let untold = self.group.as_ref().and_then(|group| group.untold.as_ref());
         let told = self.assignment.iter().filter(|at| !untold.is_some_and(|untold| untold.contains(*at)));
-        let positions = told.filter_map(|at| Some((at.clone(), OffsetAndMetadata::new(self.fetching.position(at)?))));
+        let positions = told.filter_map(|at| Some((at.clone(), self.fetching.committable(at)?)));
         let positions: BTreeMap<_, _> = positions.collect();
         if positions.is_empty() {
             return None;
@@ -495,6 +474,7 @@ impl Consumer {
             if let Some(committer) = &mut self.committer {
                 committer.finish().await;
             }
+            self.fetching.close().await;
             if let Some(group) = &self.group {
                 group.membership.leave().await;
             }

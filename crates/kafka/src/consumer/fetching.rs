@@ -1,10 +1,11 @@
 //! Which partitions are fetched from whom, and what has come.
 //!
-//! Counterpart: org.apache.kafka.clients.consumer.internals.AbstractFetch, FetchCollector. While the owner works on what one request
-//! brought, the next one is under way; not more, so that memory stays bounded by what two requests bring.
+//! Counterpart: org.apache.kafka.clients.consumer.internals.AbstractFetch, FetchCollector, OffsetFetcherUtils. While the owner works
+//! on what one request brought, the next one is under way; not more, so that memory stays bounded by what two requests bring.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -12,24 +13,37 @@ use milena_api::record::TopicPartition;
 use tokio::time::Instant;
 
 use super::batch::FetchedBatch;
-use super::fetch::{Answer, Asked, Fetched, fetch};
-use super::partition::Partition;
-use super::positions::{Positions, Wanted};
+use super::broker::Brokers;
+use super::buffer::{Place, Rules};
+use super::fetch::{Answer, Fetched, Means, end};
+use super::partition::{Lookup, Partition, State, Why};
+use super::positions::{self, Answers, ByBroker, Checked, Committed, EARLIEST, LATEST, LookedUp, Question};
+use super::session::{Asked, Session};
 use super::subscription::StartOffset;
-use crate::config::{ConsumerConfig, IsolationLevel};
+use crate::config::{ConsumerConfig, IsolationLevel, OffsetReset};
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
-use crate::net::Cluster;
+use crate::group::Coordinator;
+use crate::net::{Cluster, Metadata};
+use crate::offset_and_metadata::OffsetAndMetadata;
+
+/// What has ended of what was asked.
+pub(super) enum Done {
+    Committed(Committed),
+    LookedUp(LookedUp),
+    Checked(Checked),
+    Fetched(Fetched),
+}
 
 pub(super) struct Fetching {
-    cluster: Arc<Cluster>,
-    config: Arc<ConsumerConfig>,
+    means: Means,
+    coordinator: Option<Arc<Coordinator>>,
     partitions: BTreeMap<TopicPartition, Partition>,
     /// Partitions that have records, in the order in which those came.
     ready: VecDeque<TopicPartition>,
-    pub requests: FuturesUnordered<BoxFuture<'static, Fetched>>,
-    /// Brokers that are being asked.
-    busy: HashSet<i32>,
+    /// Questions and fetches under way.
+    pub underway: FuturesUnordered<BoxFuture<'static, Done>>,
+    brokers: Brokers,
     jumps: u64,
     /// Something has changed since requests were planned last.
     changed: bool,
@@ -40,13 +54,14 @@ pub(super) struct Fetching {
 
 impl Fetching {
     pub(super) fn new(cluster: Arc<Cluster>, config: Arc<ConsumerConfig>) -> Self {
+        let memory = config.memory.clone();
         Self {
-            cluster,
-            config,
+            means: Means { cluster, config, memory },
+            coordinator: None,
             partitions: BTreeMap::new(),
             ready: VecDeque::new(),
-            requests: FuturesUnordered::new(),
-            busy: HashSet::new(),
+            underway: FuturesUnordered::new(),
+            brokers: Brokers::default(),
             jumps: 0,
             changed: false,
             stale: false,
@@ -55,27 +70,36 @@ impl Fetching {
         }
     }
 
-    /// Requests under way are left to end: their answers are recognized as old.
-    pub(super) fn replace(&mut self, partitions: Vec<(TopicPartition, StartOffset)>) {
+    /// Who knows what the group has committed.
+    pub(super) fn set_coordinator(&mut self, coordinator: Option<Arc<Coordinator>>) {
+        self.coordinator = coordinator;
+    }
+
+    fn config(&self) -> &ConsumerConfig {
+        &self.means.config
+    }
+
+    fn jump(&mut self) -> u64 {
+        self.changed = true;
         self.jumps += 1;
-        let new = partitions.into_iter().map(|(at, start)| {
-            let partition = Partition::new(&at, start, self.jumps);
-            (at, partition)
-        });
-        self.partitions = new.collect();
+        self.jumps
+    }
+
+    /// Reads these and nothing else. Requests under way are left to end: their answers are recognized as old.
+    pub(super) fn replace(&mut self, partitions: Vec<(TopicPartition, StartOffset)>) {
+        self.partitions.clear();
         self.ready.clear();
         self.errors.clear();
-        self.changed = true;
+        self.add(partitions);
     }
 
     /// Reads these too; partitions that are read already are left alone.
     pub(super) fn add(&mut self, partitions: Vec<(TopicPartition, StartOffset)>) {
-        self.jumps += 1;
+        let jump = self.jump();
         for (at, start) in partitions {
-            let new = Partition::new(&at, start, self.jumps);
+            let new = Partition::new(&at, start, jump);
             self.partitions.entry(at).or_insert(new);
         }
-        self.changed = true;
     }
 
     /// Reads these no more; the others are not disturbed, and what was fetched for them is kept.
@@ -87,14 +111,18 @@ impl Fetching {
     }
 
     pub(super) fn position(&self, at: &TopicPartition) -> Option<i64> {
-        self.partitions.get(at)?.position
+        self.partitions.get(at)?.position().map(|place| place.offset)
+    }
+
+    /// The position as it is committed, with the epoch of the leader that wrote the record before it.
+    pub(super) fn committable(&self, at: &TopicPartition) -> Option<OffsetAndMetadata> {
+        self.partitions.get(at)?.committable()
     }
 
     pub(super) fn seek(&mut self, at: &TopicPartition, offset: i64) {
-        self.jumps += 1;
+        let jump = self.jump();
         if let Some(partition) = self.partitions.get_mut(at) {
-            partition.jump_to(offset, self.jumps);
-            self.changed = true;
+            partition.jump_to(Place { offset, epoch: -1 }, jump);
         }
     }
 
@@ -107,27 +135,8 @@ impl Fetching {
         }
     }
 
-    /// Partitions whose position is to be found.
-    pub(super) fn wanted(&self) -> Vec<Wanted> {
-        let wanted = self.partitions.iter().filter_map(|(at, partition)| {
-            let start = partition.start?;
-            Some(Wanted { at: at.clone(), jump: partition.jump, start, out_of_range: partition.out_of_range })
-        });
-        wanted.collect()
-    }
-
     pub(super) fn nothing_to_find(&self) -> bool {
-        self.partitions.values().all(|partition| partition.start.is_none())
-    }
-
-    pub(super) fn found(&mut self, positions: Positions) {
-        for (at, jump, offset) in positions {
-            self.jumps += 1;
-            if let Some(partition) = self.partitions.get_mut(&at).filter(|partition| partition.jump == jump) {
-                partition.jump_to(offset, self.jumps);
-                self.changed = true;
-            }
-        }
+        self.partitions.values().all(|partition| partition.position().is_some())
     }
 
     /// Metadata is new: leaders may be known that were not.
@@ -140,8 +149,14 @@ impl Fetching {
         std::mem::take(&mut self.stale)
     }
 
+    /// An error that has come, or that of a partition that waits for another position.
     pub(super) fn take_error(&mut self) -> Option<Error> {
-        self.errors.pop_front()
+        self.errors.pop_front().or_else(|| {
+            self.partitions.values().find_map(|partition| match &partition.state {
+                State::Stuck(error) => Some((**error).clone()),
+                _ => None,
+            })
+        })
     }
 
     /// When a partition that failed is to be tried again.
@@ -151,14 +166,17 @@ impl Fetching {
 
     /// Records that are there, `max.poll.records` at most.
     pub(super) fn take_records(&mut self) -> Result<Option<Vec<FetchedBatch>>> {
-        let limit = self.config.max_poll_records;
-        let skip_aborted = self.config.isolation == IsolationLevel::ReadCommitted;
+        let limit = self.config().max_poll_records;
+        let rules = Rules {
+            check_crcs: self.config().check_crcs,
+            skip_aborted: self.config().isolation == IsolationLevel::ReadCommitted,
+        };
         let refill = self.refill_below();
         let mut batches = Vec::new();
         let (mut taken, mut passed) = (0, 0);
         while taken < limit && passed < self.ready.len() {
             let Some(at) = self.ready.front() else { break };
-            let Some(partition) = self.partitions.get_mut(at).filter(|partition| partition.has_chunks()) else {
+            let Some(partition) = self.partitions.get_mut(at).filter(|partition| partition.has_records()) else {
                 self.ready.pop_front();
                 continue;
             };
@@ -167,147 +185,461 @@ impl Fetching {
                 passed += 1;
                 continue;
             }
-            let before = partition.buffered;
-            match partition.take(limit - taken, self.config.check_crcs, skip_aborted, &mut batches) {
+            let before = partition.buffered();
+            match partition.take(limit - taken, rules, &mut batches) {
                 Ok(count) => taken += count,
                 Err(_) if taken > 0 => break,
                 Err(error) => return Err(error),
             }
-            self.changed |= before > refill && partition.buffered <= refill;
+            self.changed |= before > refill && partition.buffered() <= refill;
         }
         Ok((taken > 0).then_some(batches))
     }
 
     /// A broker is asked for more when none of its partitions has more than this waiting.
     fn refill_below(&self) -> usize {
-        usize::try_from(self.config.max_partition_fetch_bytes).unwrap_or(0)
+        usize::try_from(self.config().max_partition_fetch_bytes).unwrap_or(0)
     }
 
-    /// Asks every broker that is due.
+    /// Asks everyone who is due.
     pub(super) fn send(&mut self) {
-        let retry_due = self.retry_at.is_some_and(|at| Instant::now() >= at);
+        if self.means.memory.is_exhausted() {
+            self.give_back_paused();
+        }
+        let now = Instant::now();
+        let retry_due = self.retry_at.is_some_and(|at| now >= at);
         if !std::mem::take(&mut self.changed) && !retry_due {
             return;
         }
-        let now = Instant::now();
+        let metadata = self.means.cluster.metadata();
+        let plan = self.plan(&metadata, now);
+        if !plan.committed.is_empty()
+            && let Some(coordinator) = &self.coordinator
+        {
+            let asking = positions::committed(Arc::clone(coordinator), Arc::clone(&self.means.config), plan.committed);
+            self.underway.push(Box::pin(async { Done::Committed(asking.await) }));
+        }
+        for (node, asked) in plan.lookups {
+            let Means { cluster, config, .. } = self.means.clone();
+            let asking = positions::look_up(cluster, config, node, asked);
+            self.underway.push(Box::pin(async { Done::LookedUp(asking.await) }));
+        }
+        for (node, asked) in plan.checks {
+            let asking = positions::check(Arc::clone(&self.means.cluster), node, asked);
+            self.underway.push(Box::pin(async { Done::Checked(asking.await) }));
+        }
+        for (node, wanted) in plan.fetches {
+            if plan.full.contains(&node) {
+                continue;
+            }
+            if !self.brokers.is_free(node) {
+                if plan.news.contains(&node) {
+                    self.brokers.cut(&self.means, node, now);
+                }
+                continue;
+            }
+            for asked in &wanted {
+                if let Some(partition) = self.partitions.get_mut(&asked.at) {
+                    partition.fetching = Some((node, asked.offset));
+                }
+            }
+            let asking = self.brokers.fetch(&self.means, node, wanted, plan.quiet, now);
+            self.underway.push(Box::pin(async { Done::Fetched(asking.await) }));
+        }
+    }
+
+    /// Others wait for memory that paused partitions hold.
+    fn give_back_paused(&mut self) {
+        for partition in self.partitions.values_mut().filter(|partition| partition.paused && partition.has_records()) {
+            self.jumps += 1;
+            partition.give_back(self.jumps);
+        }
+    }
+
+    fn plan(&mut self, metadata: &Metadata, now: Instant) -> Plan {
+        let mut plan = Plan { quiet: true, ..Plan::default() };
         let refill = self.refill_below();
-        let metadata = self.cluster.metadata();
+        let config = Arc::clone(&self.means.config);
         self.retry_at = None;
-        let mut plan: HashMap<i32, Vec<Asked>> = HashMap::new();
-        let mut full: HashSet<i32> = HashSet::new();
-        for (at, partition) in &self.partitions {
-            if partition.paused || partition.position.is_none() {
+        for (at, partition) in &mut self.partitions {
+            if partition.asking || matches!(partition.state, State::Stuck(_)) {
+                plan.quiet = false;
                 continue;
             }
             if let Some(retry_at) = partition.retry_at.filter(|retry_at| *retry_at > now) {
+                plan.quiet = false;
                 self.retry_at = Some(self.retry_at.map_or(retry_at, |at| at.min(retry_at)));
                 continue;
             }
-            let Some(leader) = metadata.leader(&at.topic, at.partition) else {
+            let question = |leader_epoch, jump| Question { at: at.clone(), jump, leader_epoch, what: () };
+            if matches!(partition.state, State::Committed) {
+                if self.coordinator.is_some() {
+                    partition.asking = true;
+                    plan.committed.push(question(-1, partition.jump));
+                    continue;
+                }
+                partition.state = State::Lookup(Lookup::Policy(Why::NothingCommitted));
+            }
+            let known = metadata.partition(&at.topic, at.partition).zip(metadata.leader(&at.topic, at.partition));
+            let Some((known, leader)) = known else {
                 self.stale = true;
+                plan.quiet = false;
+                partition.failures += 1;
+                let retry_at = now + config.client.retry_backoff.after(partition.failures);
+                partition.retry_at = Some(retry_at);
+                self.retry_at = Some(self.retry_at.map_or(retry_at, |at| at.min(retry_at)));
                 continue;
             };
-            if partition.buffered > refill {
-                full.insert(leader);
-                continue;
+            let topic_id = metadata.topic_id(&at.topic).unwrap_or_default();
+            self.jumps += 1;
+            partition.notice(topic_id, (leader, known.epoch), self.jumps);
+            let epoch = known.epoch;
+            match &partition.state {
+                State::Lookup(lookup) => {
+                    let timestamp = match lookup {
+                        Lookup::Earliest => EARLIEST,
+                        Lookup::Latest => LATEST,
+                        Lookup::Timestamp(timestamp) => *timestamp,
+                        Lookup::Policy(why) => match policy(&config, at, *why) {
+                            Ok(timestamp) => timestamp,
+                            Err(error) => {
+                                self.jumps += 1;
+                                partition.stick(error, self.jumps);
+                                // The next look finds the error.
+                                self.retry_at = Some(now);
+                                continue;
+                            }
+                        },
+                    };
+                    partition.asking = true;
+                    let question = question(epoch, partition.jump).with(timestamp);
+                    plan.lookups.entry(leader).or_default().push(question);
+                }
+                State::Validate => {
+                    let Some(place) = partition.position() else { continue };
+                    partition.asking = true;
+                    plan.checks.entry(leader).or_default().push(question(epoch, partition.jump).with(place));
+                }
+                State::Fetch if partition.paused => {}
+                State::Fetch => {
+                    partition.preferred =
+                        partition.preferred.filter(|(node, until)| *until > now && metadata.brokers.contains_key(node));
+                    let node = partition.preferred.map_or(leader, |(node, _)| node);
+                    if partition.buffered() > refill {
+                        plan.full.insert(node);
+                        continue;
+                    }
+                    let (jump, offset) = (partition.jump, partition.fetch_offset);
+                    if partition.fetching != Some((node, offset)) {
+                        plan.news.insert(node);
+                    }
+                    let asked = Asked { at: at.clone(), topic_id, jump, offset, epoch };
+                    plan.fetches.entry(node).or_default().push(asked);
+                }
+                State::Committed | State::Stuck(_) => {}
             }
-            let epoch = metadata.partition(&at.topic, at.partition).map_or(-1, |partition| partition.epoch);
-            let asked = Asked { at: at.clone(), jump: partition.jump, offset: partition.fetch_offset, epoch };
-            plan.entry(leader).or_default().push(asked);
         }
-        for (node, mut asked) in plan {
-            if full.contains(&node) || !self.busy.insert(node) {
-                continue;
+        plan
+    }
+
+    /// Takes over what has come.
+    pub(super) fn absorb(&mut self, done: Done) {
+        self.changed = true;
+        let now = Instant::now();
+        match done {
+            Done::Committed(answers) => self.absorb_answers(answers, now, |this, question, place| {
+                let jump = this.jump();
+                let Some(partition) = this.current(question) else { return };
+                match place {
+                    Some(place) => partition.jump_to(place, jump),
+                    None => partition.forget(State::Lookup(Lookup::Policy(Why::NothingCommitted)), jump),
+                }
+            }),
+            Done::LookedUp(answers) => self.absorb_answers(answers, now, |this, question, offset| {
+                let jump = this.jump();
+                let Some(partition) = this.current(question) else { return };
+                if offset >= 0 {
+                    partition.jump_to(Place { offset, epoch: -1 }, jump);
+                } else {
+                    // No record is that young: the end.
+                    partition.forget(State::Lookup(Lookup::Latest), jump);
+                }
+            }),
+            Done::Checked(answers) if matches!(answers.result, Err(Error::Unsupported { .. })) => {
+                // A broker before 2.0 cannot tell; Java believes it then.
+                for question in &answers.asked {
+                    if let Some(partition) = self.current(question) {
+                        partition.validated();
+                    }
+                }
             }
-            // A broker fills its answer in the order of the request; everyone is first at times.
-            let by = (self.jumps as usize).wrapping_add(self.ready.len()) % asked.len().max(1);
-            asked.rotate_left(by);
-            self.requests.push(Box::pin(fetch(&self.cluster, &self.config, node, asked)));
+            Done::Checked(answers) => self.absorb_answers(answers, now, |this, question, end| {
+                this.absorb_check(question, end);
+            }),
+            Done::Fetched(fetched) => self.absorb_fetched(fetched, now),
         }
     }
 
-    /// Takes over an answer.
-    pub(super) fn absorb(&mut self, fetched: Fetched) {
-        let Fetched { node, asked, result } = fetched;
-        self.busy.remove(&node);
-        self.changed = true;
-        let now = Instant::now();
-        let answers = match result {
-            Ok(answers) => answers,
-            Err(error) => {
-                if !error.is_retriable() {
-                    self.errors.push_back(error);
+    /// The partition that a question was about, unless it has gone on elsewhere since.
+    fn current<T>(&mut self, question: &Question<T>) -> Option<&mut Partition> {
+        let partition = self.partitions.get_mut(&question.at).filter(|partition| partition.jump == question.jump)?;
+        partition.asking = false;
+        Some(partition)
+    }
+
+    fn absorb_answers<T, A>(
+        &mut self,
+        answers: Answers<T, A>,
+        now: Instant,
+        mut absorb: impl FnMut(&mut Self, &Question<T>, A),
+    ) {
+        let mut result = answers.result;
+        for question in &answers.asked {
+            let code = match &mut result {
+                Ok(found) => match found.remove(&question.at) {
+                    Some(Ok(answer)) => {
+                        absorb(self, question, answer);
+                        continue;
+                    }
+                    Some(Err(code)) => Some(code),
+                    None => None,
+                },
+                Err(_) => None,
+            };
+            let backoff = self.config().client.retry_backoff;
+            let Some(partition) = self.current(question) else { continue };
+            partition.failures += 1;
+            partition.retry_at = Some(now + backoff.after(partition.failures));
+            match code {
+                Some(code) if code.is_retriable() || code.is_stale_metadata() => {
+                    self.stale |= code.is_stale_metadata();
                 }
-                // The broker may be gone, and its partitions led by another.
-                self.stale = true;
-                for asked in asked {
-                    self.retry_later(&asked, now);
+                Some(code) => {
+                    let doing = format!("cannot find the position of {}", question.at);
+                    self.errors.push_back(Error::broker(doing, code, None));
                 }
-                return;
-            }
-        };
-        let mut by_topic: HashMap<&str, HashMap<i32, &Asked>> = HashMap::new();
-        for asked in &asked {
-            by_topic.entry(&asked.at.topic).or_default().insert(asked.at.partition, asked);
-        }
-        for answer in answers {
-            let topic = by_topic.get_mut(answer.topic.as_str());
-            // A partition that was not asked for, or is answered twice, is none of ours.
-            if let Some(asked) = topic.and_then(|topic| topic.remove(&answer.partition)) {
-                self.absorb_partition(asked, answer, now);
+                None => {}
             }
         }
+        if let Err(error) = result {
+            self.stale = true;
+            if !error.is_retriable() {
+                self.errors.push_back(error);
+            }
+        }
+    }
+
+    /// A leader has said where the epoch of a position ends in its log.
+    fn absorb_check(&mut self, question: &Question<Place>, end: Place) {
+        let jump = self.jump();
+        let has_policy = self.config().reset != OffsetReset::None;
+        let Some(partition) = self.current(question) else { return };
+        let known = end.offset >= 0 && end.epoch >= 0;
+        if known && end.offset >= question.what.offset {
+            partition.validated();
+            return;
+        }
+        let at = &question.at;
+        let Place { offset, epoch } = question.what;
+        if !has_policy {
+            let diverges_at = known.then_some(end.offset);
+            let topic = Arc::clone(&at.topic);
+            let error = Error::LogTruncated { topic, partition: at.partition, offset, epoch, diverges_at };
+            partition.stick(error, jump);
+        } else if known {
+            tracing::warn!(
+                partition = %at, offset, epoch, diverges_at = end.offset,
+                "the log was truncated; reading goes on at the first offset that may be another record now"
+            );
+            partition.jump_to(end, jump);
+        } else {
+            tracing::warn!(
+                partition = %at, offset, epoch,
+                "the log was truncated, and the leader does not know from where on; auto.offset.reset decides"
+            );
+            partition.forget(State::Lookup(Lookup::Policy(Why::Truncated)), jump);
+        }
+    }
+
+    fn absorb_fetched(&mut self, fetched: Fetched, now: Instant) {
+        let Fetched { node, session, result } = fetched;
+        for asked in session.asked() {
+            if let Some(partition) = self.partitions.get_mut(&asked.at) {
+                partition.fetching = partition.fetching.filter(|(by, _)| *by != node);
+            }
+        }
+        let records =
+            result.as_ref().is_ok_and(|answers| answers.iter().any(|answer| !answer.arrived.records.is_empty()));
+        match result {
+            Ok(answers) => {
+                for answer in answers {
+                    if let Some(asked) = session.asked().get(answer.asked) {
+                        self.absorb_partition(asked, answer, now);
+                    }
+                }
+                self.brokers.answered(node, session, records);
+            }
+            Err(error) => self.absorb_failure(node, session, error, now),
+        }
+    }
+
+    fn absorb_failure(&mut self, node: i32, session: Session, error: Error, now: Instant) {
+        if self.brokers.was_cut(node) || (error.code().is_some_and(is_of_session) && self.brokers.may_renew(node)) {
+            self.brokers.failed(node, session);
+            return;
+        }
+        if !error.is_retriable() {
+            self.errors.push_back(error);
+        }
+        // The broker may be gone, and its partitions led by another.
+        self.stale = true;
+        for asked in session.asked() {
+            self.retry_later(asked, now);
+            if let Some(partition) = self.partitions.get_mut(&asked.at) {
+                partition.preferred = partition.preferred.filter(|(preferred, _)| *preferred != node);
+            }
+        }
+        self.brokers.failed(node, session);
     }
 
     fn retry_later(&mut self, asked: &Asked, now: Instant) {
+        let backoff = self.config().client.retry_backoff;
         if let Some(partition) = self.partitions.get_mut(&asked.at).filter(|partition| partition.jump == asked.jump) {
             partition.failures += 1;
-            partition.retry_at = Some(now + self.config.client.retry_backoff.after(partition.failures));
+            partition.retry_at = Some(now + backoff.after(partition.failures));
         }
     }
 
     fn absorb_partition(&mut self, asked: &Asked, answer: Answer, now: Instant) {
-        let Some(partition) = self.partitions.get_mut(&asked.at).filter(|partition| partition.jump == asked.jump)
-        else {
+        let max_age = self.config().client.metadata_max_age;
+        let current = |partition: &&mut Partition| partition.jump == asked.jump;
+        let Some(partition) = self.partitions.get_mut(&asked.at).filter(current) else { return };
+        if let Some(code) = answer.code {
+            self.absorb_refusal(asked, code, now);
             return;
-        };
-        let Some(code) = answer.code else {
-            partition.failures = 0;
-            if let Err(error) = partition.absorb(answer.records, answer.aborted) {
-                self.errors.push_back(error);
-                self.retry_later(asked, now);
-                return;
+        }
+        partition.failures = 0;
+        partition.retry_at = None;
+        if let Some(end) = answer.diverging {
+            if let Some(what) = partition.position() {
+                self.absorb_check(&Question { at: asked.at.clone(), jump: asked.jump, leader_epoch: -1, what }, end);
             }
-            if partition.has_chunks() && !self.ready.contains(&asked.at) {
+            return;
+        }
+        if let Some(preferred) = answer.preferred {
+            partition.preferred = Some((preferred, now + max_age));
+        }
+        match partition.absorb(answer.arrived) {
+            Ok(()) if partition.has_records() && !self.ready.contains(&asked.at) => {
                 self.ready.push_back(asked.at.clone());
             }
-            return;
-        };
-        match code {
-            ErrorCode::OFFSET_OUT_OF_RANGE => {
-                tracing::info!(partition = %asked.at, offset = asked.offset, "the offset is out of range; auto.offset.reset decides");
-                self.jumps += 1;
-                if partition.has_chunks() {
-                    // What came before is still good; the end of it is found out again.
-                    self.retry_later(asked, now);
-                } else {
-                    partition.look_for(StartOffset::Committed, self.jumps);
-                    partition.out_of_range = Some(asked.offset);
-                }
-            }
-            code if code.is_stale_metadata() => {
-                self.stale = true;
-                self.retry_later(asked, now);
-            }
-            code if code.is_retriable() || code == ErrorCode::OFFSET_NOT_AVAILABLE => self.retry_later(asked, now),
-            code => {
-                self.errors.push_back(Error::broker(
-                    format!("cannot read {} at offset {}", asked.at, asked.offset),
-                    code,
-                    None,
-                ));
+            Ok(()) => {}
+            Err(error) => {
+                self.errors.push_back(error);
                 self.retry_later(asked, now);
             }
         }
+    }
+
+    fn absorb_refusal(&mut self, asked: &Asked, code: ErrorCode, now: Instant) {
+        let jump = self.jump();
+        let Some(partition) = self.partitions.get_mut(&asked.at) else { return };
+        let preferred = partition.preferred.take();
+        match code {
+            ErrorCode::OFFSET_OUT_OF_RANGE if preferred.is_some() => {
+                tracing::debug!(partition = %asked.at, offset = asked.offset, "a follower does not have the offset; the leader is asked");
+            }
+            // What came before is still good; the end of it is found out again.
+            ErrorCode::OFFSET_OUT_OF_RANGE if partition.has_records() => self.retry_later(asked, now),
+            ErrorCode::OFFSET_OUT_OF_RANGE => {
+                tracing::info!(partition = %asked.at, offset = asked.offset, "the offset is out of range; auto.offset.reset decides");
+                partition.recheck(State::Lookup(Lookup::Policy(Why::OutOfRange(asked.offset))), jump);
+            }
+            ErrorCode::UNKNOWN_SERVER_ERROR => {
+                tracing::warn!(partition = %asked.at, offset = asked.offset, "the broker failed to read; trying again");
+                self.retry_later(asked, now);
+            }
+            code if code.is_stale_metadata() => {
+                // Unless the answer has named the new leader.
+                let metadata = self.means.cluster.metadata();
+                let known = metadata.partition(&asked.at.topic, asked.at.partition).map_or(-1, |known| known.epoch);
+                if known <= asked.epoch {
+                    self.stale = true;
+                    self.retry_later(asked, now);
+                }
+            }
+            code if code.is_retriable() || code == ErrorCode::OFFSET_NOT_AVAILABLE => {
+                self.stale |= code == ErrorCode::OFFSET_NOT_AVAILABLE;
+                self.retry_later(asked, now);
+            }
+            code => {
+                let doing = format!("cannot read {} at offset {}", asked.at, asked.offset);
+                self.errors.push_back(Error::broker(doing, code, None));
+                self.retry_later(asked, now);
+            }
+        }
+    }
+
+    /// Ends the sessions with all brokers that are connected.
+    pub(super) async fn close(&mut self) {
+        let ending = self.brokers.sessions().map(|(node, id)| end(&self.means, node, id));
+        for ended in futures_util::future::join_all(ending).await {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a fetch session was not ended; the broker forgets it");
+            }
+        }
+    }
+}
+
+/// What is to be asked.
+#[derive(Default)]
+struct Plan {
+    committed: Vec<Question<()>>,
+    lookups: ByBroker<i64>,
+    checks: ByBroker<Place>,
+    fetches: HashMap<i32, Vec<Asked>>,
+    /// Brokers that have sent more than is needed now.
+    full: HashSet<i32>,
+    /// Brokers that are asked for something else than they have been.
+    news: HashSet<i32>,
+    /// Whether every partition that can be read is, so that brokers may wait long for records.
+    quiet: bool,
+}
+
+/// The timestamp that `auto.offset.reset` asks for.
+fn policy(config: &ConsumerConfig, at: &TopicPartition, why: Why) -> Result<i64> {
+    let none = "and no reset policy is set (auto.offset.reset=none); seek to an offset, or set a policy";
+    let reason = match config.reset {
+        OffsetReset::Earliest => return Ok(EARLIEST),
+        OffsetReset::Latest => return Ok(LATEST),
+        OffsetReset::ByDuration(age) => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            return Ok(i64::try_from(now.saturating_sub(age).as_millis()).unwrap_or(i64::MAX));
+        }
+        OffsetReset::None => match why {
+            Why::NothingCommitted => format!("there is no committed offset {none}"),
+            Why::OutOfRange(offset) => format!("offset {offset} is out of range {none}"),
+            Why::Recreated => format!("the topic was deleted and made anew {none}"),
+            Why::Truncated => format!("the log was truncated {none}"),
+        },
+    };
+    let out_of_range = why != Why::NothingCommitted;
+    Err(Error::NoOffset { doing: format!("cannot find a position for {at}"), reason, out_of_range })
+}
+
+/// Refusals of a session, which a new one cures.
+fn is_of_session(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::FETCH_SESSION_ID_NOT_FOUND
+            | ErrorCode::INVALID_FETCH_SESSION_EPOCH
+            | ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR
+            | ErrorCode::INCONSISTENT_TOPIC_ID
+    )
+}
+
+impl Question<()> {
+    fn with<T>(self, what: T) -> Question<T> {
+        Question { at: self.at, jump: self.jump, leader_epoch: self.leader_epoch, what }
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use milena_api::record::TopicPartition;
 
+use super::buffer::{Arrived, Rules};
 use super::partition::Partition;
 use super::subscription::StartOffset;
 use crate::fuzzing::front;
@@ -12,15 +13,16 @@ use crate::fuzzing::front;
 pub fn fetched(data: &[u8]) {
     let mut data = Bytes::copy_from_slice(data);
     let flags = front(&mut data);
-    let mut partition = Partition::new(&TopicPartition::new("t", 0), StartOffset::Earliest, 1);
-    partition.jump_to(front(&mut data).into(), 2);
+    let start = StartOffset::Offset(front(&mut data).into());
+    let mut partition = Partition::new(&TopicPartition::new("t", 0), start, 1);
     let aborted = (0..front(&mut data) % 4).map(|_| (front(&mut data).into(), front(&mut data).into())).collect();
-    if partition.absorb(data, aborted).is_err() {
+    if partition.absorb(Arrived { records: data, aborted, grant: None }).is_err() {
         return;
     }
+    let rules = Rules { check_crcs: flags & 2 != 0, skip_aborted: flags & 1 != 0 };
     loop {
         let mut batches = Vec::new();
-        match partition.take(3, flags & 2 != 0, flags & 1 != 0, &mut batches) {
+        match partition.take(3, rules, &mut batches) {
             Ok(0) | Err(_) => return,
             Ok(taken) => {
                 let records = batches.iter().flat_map(|batch| batch.records());

@@ -3,6 +3,8 @@
 //! Counterpart: org.apache.kafka.clients.consumer.KafkaConsumer.
 
 mod batch;
+mod broker;
+mod buffer;
 mod client;
 mod commit;
 mod committed;
@@ -13,6 +15,7 @@ pub(crate) mod fuzzing;
 mod partition;
 mod positions;
 mod rebalance;
+mod session;
 mod subscription;
 mod wakeup;
 

@@ -1,345 +1,232 @@
-//! A partition that is being read: its position, and what has been fetched for it.
+//! A partition that is being read: where it is, whether that is sure, and what has been fetched for it.
 //!
-//! Counterpart: org.apache.kafka.clients.consumer.internals.CompletedFetch.
+//! Counterpart: org.apache.kafka.clients.consumer.internals.SubscriptionState.
 
-use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use milena_api::record::TopicPartition;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::batch::FetchedBatch;
+use super::buffer::{Arrived, Buffer, Place, Rules};
 use super::subscription::StartOffset;
 use crate::error::{Error, Result};
-use crate::records::{BatchHeader, Compression, HEADER_LEN, InvalidRecords, RecordIter};
+use crate::offset_and_metadata::OffsetAndMetadata;
+use crate::records::InvalidRecords;
 
-/// A batch as it came, or being read.
-struct Chunk {
-    header: BatchHeader,
-    /// As it came: the whole batch. Once opened: its records, uncompressed.
-    bytes: Bytes,
-    /// Bytes of the fetch answer that it stands for.
-    wire_len: usize,
-    opened: Option<Reading>,
-    /// Aborted transactions (first offset, producer id) of the answer that begins with this batch.
-    aborted: Option<VecDeque<(i64, i64)>>,
+/// What is to be done before records can be fetched, if anything.
+#[derive(Debug)]
+pub(super) enum State {
+    /// The group is asked what it has committed.
+    Committed,
+    /// The leader is asked for an offset.
+    Lookup(Lookup),
+    /// The leader is asked whether its log still has the record before the position (KIP-320).
+    Validate,
+    /// Records are fetched.
+    Fetch,
+    /// Nothing goes on before the owner chooses another position.
+    Stuck(Box<Error>),
 }
 
-#[derive(Clone, Copy)]
-struct Reading {
-    start: usize,
-    left: usize,
+/// Which offset is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lookup {
+    Earliest,
+    Latest,
+    /// The first record of this time (milliseconds since the epoch) or later; the end if there is none.
+    Timestamp(i64),
+    /// What `auto.offset.reset` says.
+    Policy(Why),
 }
 
-/// What of transactions is left out, going through an answer in order.
-#[derive(Default)]
-struct AbortedTransactions {
-    to_come: VecDeque<(i64, i64)>,
-    open: HashSet<i64>,
+/// Why `auto.offset.reset` decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    NothingCommitted,
+    OutOfRange(i64),
+    Recreated,
+    /// The leader has no record of the position's epoch, or an older one.
+    Truncated,
 }
+
+/// A leader, and how often the partition has had one.
+pub(super) type LeaderAndEpoch = (i32, i32);
 
 /// A partition that is being read.
 pub(super) struct Partition {
     topic: Arc<str>,
     partition: i32,
-    /// Offset of the next record to hand out; `None` until it is known.
-    pub position: Option<i64>,
+    pub state: State,
+    /// The next record to hand out; `None` until it is known.
+    position: Option<Place>,
     /// Where the next fetch goes on.
     pub fetch_offset: i64,
-    /// Counts jumps; what was fetched for an earlier one is of no use.
+    /// Counts jumps; what was asked for an earlier one is of no use.
     pub jump: u64,
-    /// Where to find the position, if it is to be found.
-    pub start: Option<StartOffset>,
-    /// A position is out of range, and `auto.offset.reset` decides.
-    pub out_of_range: Option<i64>,
+    /// Whether an answer that [`State`] waits for is on its way.
+    pub asking: bool,
     pub paused: bool,
     pub retry_at: Option<Instant>,
     pub failures: u32,
-    chunks: VecDeque<Chunk>,
-    pub buffered: usize,
-    transactions: AbortedTransactions,
+    /// The leader that the position is known to be good for.
+    leader: Option<LeaderAndEpoch>,
+    /// The topic that the position is one of; nil until it is known.
+    topic_id: Uuid,
+    /// A replica that the leader would rather have this consumer read from, and until when (KIP-392).
+    pub preferred: Option<(i32, Instant)>,
+    /// Broker and offset of the fetch that is under way.
+    pub fetching: Option<(i32, i64)>,
+    buffer: Buffer,
 }
 
 impl Partition {
     pub(super) fn new(at: &TopicPartition, start: StartOffset, jump: u64) -> Self {
-        Self {
+        let mut partition = Self {
             topic: Arc::clone(&at.topic),
             partition: at.partition,
+            state: State::Committed,
             position: None,
             fetch_offset: 0,
             jump,
-            start: Some(start),
-            out_of_range: None,
+            asking: false,
             paused: false,
             retry_at: None,
             failures: 0,
-            chunks: VecDeque::new(),
-            buffered: 0,
-            transactions: AbortedTransactions::default(),
+            leader: None,
+            topic_id: Uuid::nil(),
+            preferred: None,
+            fetching: None,
+            buffer: Buffer::default(),
+        };
+        partition.start(start, jump);
+        partition
+    }
+
+    /// Begins anew.
+    pub(super) fn start(&mut self, start: StartOffset, jump: u64) {
+        match start {
+            StartOffset::Committed => self.forget(State::Committed, jump),
+            StartOffset::Earliest => self.forget(State::Lookup(Lookup::Earliest), jump),
+            StartOffset::Latest => self.forget(State::Lookup(Lookup::Latest), jump),
+            StartOffset::Timestamp(at) => self.forget(State::Lookup(Lookup::Timestamp(at.max(0))), jump),
+            StartOffset::Offset(offset) => self.jump_to(Place { offset, epoch: -1 }, jump),
         }
     }
 
-    /// Goes on at `offset`; what was fetched is dropped.
-    pub(super) fn jump_to(&mut self, offset: i64, jump: u64) {
-        self.position = Some(offset);
-        self.fetch_offset = offset;
+    /// Drops what was fetched, and all that is known of the position.
+    pub(super) fn forget(&mut self, state: State, jump: u64) {
+        self.restart(state, jump);
+        self.position = None;
+        self.leader = None;
+        self.topic_id = Uuid::nil();
+    }
+
+    fn restart(&mut self, state: State, jump: u64) {
+        self.state = state;
         self.jump = jump;
-        self.start = None;
-        self.out_of_range = None;
+        self.asking = false;
         self.retry_at = None;
         self.failures = 0;
-        self.chunks.clear();
-        self.buffered = 0;
-        self.transactions = AbortedTransactions::default();
+        self.fetching = None;
+        self.buffer.clear();
     }
 
-    /// Looks for a position anew.
-    pub(super) fn look_for(&mut self, start: StartOffset, jump: u64) {
-        let position = self.position;
-        self.jump_to(0, jump);
-        self.out_of_range = position;
-        self.position = None;
-        self.start = Some(start);
+    /// Goes on at `place`, where some leader's log is to be trusted only if the epoch is not known; what was fetched is dropped.
+    pub(super) fn jump_to(&mut self, place: Place, jump: u64) {
+        self.forget(State::Fetch, jump);
+        self.position = Some(place);
+        self.fetch_offset = place.offset;
     }
 
-    pub(super) fn has_chunks(&self) -> bool {
-        !self.chunks.is_empty()
+    /// Goes on at the position once `state` is over; what was fetched is dropped.
+    pub(super) fn recheck(&mut self, state: State, jump: u64) {
+        self.restart(state, jump);
+        self.fetch_offset = self.position.map_or(0, |place| place.offset);
     }
 
-    fn invalid(&self, offset: i64, source: InvalidRecords) -> Error {
+    /// Nothing goes on before the owner chooses another position.
+    pub(super) fn stick(&mut self, error: Error, jump: u64) {
+        self.recheck(State::Stuck(Box::new(error)), jump);
+    }
+
+    /// The leader's log has the position.
+    pub(super) fn validated(&mut self) {
+        self.state = State::Fetch;
+        self.asking = false;
+        self.failures = 0;
+        self.retry_at = None;
+    }
+
+    /// The next record to hand out, once it is known; not while another one is looked for.
+    pub(super) fn position(&self) -> Option<Place> {
+        self.position.filter(|_| !matches!(self.state, State::Committed | State::Lookup(_)))
+    }
+
+    /// The position as it is committed.
+    pub(super) fn committable(&self) -> Option<OffsetAndMetadata> {
+        let place = self.position()?;
+        let leader_epoch = (place.epoch >= 0).then_some(place.epoch);
+        Some(OffsetAndMetadata { offset: place.offset, leader_epoch, metadata: String::new() })
+    }
+
+    /// Takes note of who leads which topic. A topic that was deleted and made anew has none of the old offsets; a new leader is to be
+    /// asked whether it has the record before the position, if the epoch of that is known.
+    pub(super) fn notice(&mut self, topic_id: Uuid, leader: LeaderAndEpoch, jump: u64) {
+        let recreated = !self.topic_id.is_nil() && !topic_id.is_nil() && self.topic_id != topic_id;
+        if recreated && matches!(self.state, State::Fetch | State::Validate) {
+            tracing::info!(
+                topic = &*self.topic,
+                partition = self.partition,
+                position = self.position.map(|place| place.offset),
+                "the topic was deleted and made anew; auto.offset.reset decides where reading goes on"
+            );
+            self.forget(State::Lookup(Lookup::Policy(Why::Recreated)), jump);
+        }
+        if !topic_id.is_nil() {
+            self.topic_id = topic_id;
+        }
+        if self.leader == Some(leader) {
+            return;
+        }
+        self.leader = Some(leader);
+        let Some(place) = self.position else { return };
+        match self.state {
+            State::Fetch | State::Validate if place.epoch >= 0 && leader.1 >= 0 => self.recheck(State::Validate, jump),
+            State::Validate => self.recheck(State::Fetch, jump),
+            _ => {}
+        }
+    }
+
+    pub(super) fn has_records(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Bytes that wait to be handed out.
+    pub(super) fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Drops what was fetched; it is fetched again.
+    pub(super) fn give_back(&mut self, jump: u64) {
+        self.recheck(State::Fetch, jump);
+    }
+
+    fn invalid(&self, (offset, source): (i64, InvalidRecords)) -> Error {
         Error::Records { topic: Arc::clone(&self.topic), partition: self.partition, offset, source }
     }
 
-    /// Takes over what a broker sent for [`fetch_offset`](Self::fetch_offset); a cut-off batch at the end is left out.
-    pub(super) fn absorb(&mut self, mut bytes: Bytes, aborted: Vec<(i64, i64)>) -> Result<()> {
-        let mut aborted = Some(VecDeque::from(aborted));
-        while !bytes.is_empty() {
-            let header = match BatchHeader::read(&bytes) {
-                Ok(header) if header.total_len() <= bytes.len() => header,
-                Ok(_) => break,
-                Err(error) if error.is_truncated() => break,
-                Err(error) => return Err(self.invalid(self.fetch_offset, error)),
-            };
-            let batch = bytes.split_to(header.total_len());
-            // The first batch may begin before the offset asked for, and brokers may repeat one.
-            if header.last_offset() < self.fetch_offset {
-                continue;
-            }
-            self.fetch_offset = header.last_offset() + 1;
-            self.buffered += batch.len();
-            let aborted = aborted.take();
-            self.chunks.push_back(Chunk { header, wire_len: batch.len(), bytes: batch, opened: None, aborted });
-        }
+    /// Takes over what a broker sent for [`fetch_offset`](Self::fetch_offset).
+    pub(super) fn absorb(&mut self, arrived: Arrived) -> Result<()> {
+        self.fetch_offset = self.buffer.push(self.fetch_offset, arrived).map_err(|invalid| self.invalid(invalid))?;
         Ok(())
     }
 
     /// Hands out up to `limit` records, and gives how many. An error is of the batch at the position, which stays there.
-    pub(super) fn take(
-        &mut self,
-        limit: usize,
-        check_crcs: bool,
-        skip_aborted: bool,
-        out: &mut Vec<FetchedBatch>,
-    ) -> Result<usize> {
-        let mut taken = 0;
-        while taken < limit {
-            let position = self.position.unwrap_or(0);
-            let Some(chunk) = self.chunks.front_mut() else { break };
-            let header = chunk.header;
-            let reading = match chunk.opened {
-                Some(reading) => reading,
-                None => {
-                    let opened = match self.transactions.leaves_out(chunk, skip_aborted) {
-                        true => Ok(None),
-                        false => chunk.open(position, check_crcs).map(Some),
-                    };
-                    match opened {
-                        Ok(Some(reading)) => reading,
-                        Ok(None) => Reading { start: 0, left: 0 },
-                        Err(_) if taken > 0 => break,
-                        Err(error) => return Err(self.invalid(header.base_offset, error)),
-                    }
-                }
-            };
-            let mut iter = RecordIter::new(&header, &chunk.bytes).resume(reading.start, reading.left);
-            let (mut count, mut next) = (0, position);
-            while count < limit - taken {
-                match iter.next_checked() {
-                    None => break,
-                    Some(Ok(view)) => {
-                        count += 1;
-                        next = view.offset + 1;
-                    }
-                    // Good records before a bad one are handed out first.
-                    Some(Err(_)) if count > 0 || taken > 0 => break,
-                    Some(Err(error)) => return Err(self.invalid(position, error)),
-                }
-            }
-            if count > 0 {
-                out.push(FetchedBatch {
-                    topic: Arc::clone(&self.topic),
-                    partition: self.partition,
-                    timestamp_type: header.timestamp_type(),
-                    leader_epoch: (header.leader_epoch >= 0).then_some(header.leader_epoch),
-                    header,
-                    records: chunk.bytes.clone(),
-                    start: reading.start,
-                    count,
-                });
-                taken += count;
-            }
-            let left = reading.left - count;
-            if left == 0 {
-                // Also past what compaction or a transaction's end left out.
-                self.position = Some(header.last_offset() + 1);
-                self.buffered = self.buffered.saturating_sub(chunk.wire_len);
-                self.chunks.pop_front();
-            } else {
-                chunk.opened = Some(Reading { start: iter.byte_position(), left });
-                self.position = Some(next);
-                if taken < limit {
-                    break;
-                }
-            }
-        }
-        Ok(taken)
-    }
-}
-
-impl Chunk {
-    /// Checks and uncompresses the batch, and skips records before `position`.
-    fn open(&mut self, position: i64, check_crcs: bool) -> Result<Reading, InvalidRecords> {
-        if check_crcs {
-            self.header.check_crc(&self.bytes)?;
-        }
-        let compressed = self.bytes.slice(HEADER_LEN..);
-        let records = match self.header.compression()? {
-            Compression::None => compressed,
-            codec => Bytes::from(codec.decompress(&compressed)?),
-        };
-        let count = usize::try_from(self.header.count).unwrap_or(0);
-        let mut reading = Reading { start: 0, left: count };
-        let mut iter = RecordIter::new(&self.header, &records);
-        if position > self.header.base_offset {
-            while let Some(view) = iter.next_checked() {
-                if view?.offset >= position {
-                    break;
-                }
-                reading = Reading { start: iter.byte_position(), left: reading.left - 1 };
-            }
-        }
-        self.bytes = records;
-        self.opened = Some(reading);
-        Ok(reading)
-    }
-}
-
-impl AbortedTransactions {
-    /// Whether a batch is none of the reader's business: a marker, or part of an aborted transaction.
-    fn leaves_out(&mut self, chunk: &mut Chunk, skip_aborted: bool) -> bool {
-        let header = &chunk.header;
-        if let Some(aborted) = chunk.aborted.take() {
-            self.to_come = aborted;
-            self.open.clear();
-        }
-        if !skip_aborted {
-            return header.is_control();
-        }
-        while let Some((_, producer)) =
-            self.to_come.front().filter(|(first, _)| *first <= header.last_offset()).copied()
-        {
-            self.open.insert(producer);
-            self.to_come.pop_front();
-        }
-        if header.is_control() {
-            if is_abort_marker(&chunk.bytes) {
-                self.open.remove(&header.producer_id);
-            }
-            return true;
-        }
-        header.is_transactional() && self.open.contains(&header.producer_id)
-    }
-}
-
-/// The key of a marker's only record: version, then 0 for abort.
-fn is_abort_marker(batch: &[u8]) -> bool {
-    let Ok(header) = BatchHeader::read(batch) else { return false };
-    let records = batch.get(HEADER_LEN..).unwrap_or_default();
-    let marker = RecordIter::new(&header, records).next();
-    marker.and_then(|view| view.key).is_some_and(|key| key.get(2..4) == Some(&[0, 0]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::records::{BatchBuilder, RecordParts, set_base_offset};
-
-    fn batch(base: i64, count: usize, codec: Compression) -> Bytes {
-        let mut builder = BatchBuilder::with_capacity(0);
-        for _ in 0..count {
-            builder.append(&RecordParts { timestamp: 5, key: None, value: Some(b"value"), headers: &[] }).unwrap();
-        }
-        let mut batch = builder.build(codec, None, None).unwrap().to_vec();
-        set_base_offset(&mut batch, base).unwrap();
-        Bytes::from(batch)
-    }
-
-    fn partition(position: i64) -> Partition {
-        let mut partition = Partition::new(&TopicPartition::new("t", 3), StartOffset::Earliest, 1);
-        partition.jump_to(position, 2);
-        partition
-    }
-
-    fn offsets(batches: &[FetchedBatch]) -> Vec<i64> {
-        batches.iter().flat_map(|batch| batch.records().map(|view| view.offset).collect::<Vec<_>>()).collect()
-    }
-
-    #[test]
-    fn records_come_in_order_within_the_limit_and_from_the_position_on() {
-        let mut partition = partition(12);
-        let mut bytes = batch(10, 5, Compression::Lz4).to_vec();
-        bytes.extend_from_slice(&batch(15, 5, Compression::None));
-        bytes.extend_from_slice(&batch(20, 5, Compression::None)[..70]);
-        partition.absorb(Bytes::from(bytes), Vec::new()).unwrap();
-        assert_eq!(partition.fetch_offset, 20);
-        let mut all = Vec::new();
-        for (limit, next) in [(2, 14), (3, 17), (100, 20)] {
-            let mut out = Vec::new();
-            partition.take(limit, true, false, &mut out).unwrap();
-            assert_eq!(out.iter().map(FetchedBatch::count).sum::<usize>(), offsets(&out).len());
-            all.extend(offsets(&out));
-            assert_eq!(partition.position, Some(next));
-        }
-        assert_eq!(all, (12..20).collect::<Vec<_>>());
-        assert_eq!(partition.buffered, 0);
-    }
-
-    #[test]
-    fn a_corrupt_batch_is_an_error_with_its_place_after_the_good_ones() {
-        let mut partition = partition(0);
-        let mut bytes = batch(0, 2, Compression::None).to_vec();
-        let mut bad = batch(2, 2, Compression::None).to_vec();
-        bad[65] ^= 1;
-        bytes.extend_from_slice(&bad);
-        partition.absorb(Bytes::from(bytes), Vec::new()).unwrap();
-        let mut out = Vec::new();
-        assert!(partition.take(2, true, false, &mut out).is_ok());
-        for _ in 0..2 {
-            let error = partition.take(2, true, false, &mut out).unwrap_err();
-            assert!(matches!(&error, Error::Records { partition: 3, offset: 2, .. }), "{error:?}");
-        }
-        assert_eq!((offsets(&out), partition.position), (vec![0, 1], Some(2)));
-    }
-
-    #[test]
-    fn slices_of_the_batch_share_its_buffer() {
-        let mut partition = partition(0);
-        partition.absorb(batch(0, 1, Compression::None), Vec::new()).unwrap();
-        let mut out = Vec::new();
-        partition.take(1, true, false, &mut out).unwrap();
-        let value = out[0].records().next().unwrap().value.unwrap();
-        assert_eq!(out[0].slice(value).as_ptr(), value.as_ptr());
-        assert_eq!(out[0].slice(b"elsewhere"), &b"elsewhere"[..]);
+    pub(super) fn take(&mut self, limit: usize, rules: Rules, out: &mut Vec<FetchedBatch>) -> Result<usize> {
+        let Some(place) = &mut self.position else { return Ok(0) };
+        let taken = self.buffer.take((&self.topic, self.partition), place, limit, rules, out);
+        taken.map_err(|invalid| self.invalid(invalid))
     }
 }

@@ -1,177 +1,148 @@
-//! Finds positions: what a group has committed, and offsets by place or time.
+//! Questions about positions: what a group has committed, offsets by place or time, and where a leader's epoch ends.
 //!
-//! Counterpart: org.apache.kafka.clients.consumer.internals.OffsetFetcher.
+//! Counterpart: org.apache.kafka.clients.consumer.internals.OffsetFetcher, OffsetsForLeaderEpochClient.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use kafka_protocol::messages::{ListOffsetsRequest, TopicName};
+use kafka_protocol::messages::offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic};
+use kafka_protocol::messages::{ListOffsetsRequest, OffsetForLeaderEpochRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 use milena_api::record::TopicPartition;
 
+use super::buffer::Place;
 use super::committed::fetch_committed;
-use super::subscription::StartOffset;
-use crate::config::{ConsumerConfig, IsolationLevel, OffsetReset};
-use crate::error::{Error, Result};
+use crate::config::ConsumerConfig;
+use crate::error::Result;
 use crate::error_code::ErrorCode;
 use crate::group::Coordinator;
-use crate::net::{Cluster, Target, TopicsWanted};
+use crate::net::{Cluster, Target};
+use crate::offset_and_metadata::OffsetAndMetadata;
 
-const LATEST: i64 = -1;
-const EARLIEST: i64 = -2;
+/// The end of the log, as ListOffsets says it.
+pub(super) const LATEST: i64 = -1;
+/// The first offset, as ListOffsets says it.
+pub(super) const EARLIEST: i64 = -2;
 
-/// A partition whose position is wanted.
+/// A partition that a question is about.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
+pub(super) struct Question<T> {
     pub at: TopicPartition,
     pub jump: u64,
-    pub start: StartOffset,
-    /// A position that has turned out to be out of range.
-    pub out_of_range: Option<i64>,
+    /// What the client believes to be the leader's epoch; -1 if it does not know.
+    pub leader_epoch: i32,
+    pub what: T,
 }
 
-/// Where to look, and how.
-pub(super) struct Finder {
-    pub cluster: Arc<Cluster>,
-    pub coordinator: Option<Arc<Coordinator>>,
-    pub config: Arc<ConsumerConfig>,
+/// What came of the questions to one broker: per partition an answer or a refusal. Partitions may be missing.
+pub(super) struct Answers<T, A> {
+    pub asked: Vec<Question<T>>,
+    pub result: Result<HashMap<TopicPartition, Result<A, ErrorCode>>>,
 }
 
-/// Partition, jump, and the offset found.
-pub(super) type Positions = Vec<(TopicPartition, u64, i64)>;
+/// What the group has committed.
+pub(super) type Committed = Answers<(), Option<Place>>;
+/// Offset of a timestamp, -1 if there is no such record.
+pub(super) type LookedUp = Answers<i64, i64>;
+/// Epoch and end offset, -1 each if the leader does not know, for the position's epoch.
+pub(super) type Checked = Answers<Place, Place>;
 
-impl Finder {
-    /// Finds all of them; retriable errors are waited out.
-    pub(super) async fn find(self, wanted: Vec<Wanted>) -> Result<Positions> {
-        let mut positions = Positions::new();
-        let mut left = self.committed(wanted, &mut positions).await?;
-        let mut failures = 0;
-        while !left.is_empty() {
-            match self.look_up(&mut left, &mut positions).await {
-                Ok(()) if left.is_empty() => break,
-                Err(error) if !error.is_retriable() => return Err(error),
-                // Leaders move, and new topics take a moment.
-                Ok(()) | Err(_) => {
-                    failures += 1;
-                    tokio::time::sleep(self.config.client.retry_backoff.after(failures)).await;
-                }
-            }
-        }
-        Ok(positions)
-    }
+/// Questions by topic. They come in the order of their partitions.
+fn by_topic<T>(asked: &[Question<T>]) -> impl Iterator<Item = (TopicName, &[Question<T>])> {
+    asked.chunk_by(|a, b| a.at.topic == b.at.topic).filter_map(|questions| {
+        let first = questions.first()?;
+        Some((TopicName(StrBytes::from_string(first.at.topic.to_string())), questions))
+    })
+}
 
-    /// Takes out those that the group has committed, or that are plain offsets.
-    async fn committed(&self, wanted: Vec<Wanted>, positions: &mut Positions) -> Result<Vec<(Wanted, i64)>> {
-        let of_group =
-            wanted.iter().filter(|wanted| wanted.start == StartOffset::Committed && wanted.out_of_range.is_none());
-        let of_group: Vec<TopicPartition> = of_group.map(|wanted| wanted.at.clone()).collect();
-        let committed = match &self.coordinator {
-            Some(coordinator) if !of_group.is_empty() => fetch_committed(coordinator, &self.config, &of_group).await?,
-            _ => BTreeMap::new(),
-        };
-        let mut left = Vec::new();
-        for wanted in wanted {
-            let timestamp = match wanted.start {
-                StartOffset::Offset(offset) => {
-                    positions.push((wanted.at, wanted.jump, offset));
-                    continue;
-                }
-                StartOffset::Earliest => EARLIEST,
-                StartOffset::Latest => LATEST,
-                StartOffset::Timestamp(at) => at.max(0),
-                StartOffset::Committed => match committed.get(&wanted.at) {
-                    Some(committed) => {
-                        positions.push((wanted.at, wanted.jump, committed.offset));
-                        continue;
-                    }
-                    None => self.reset(&wanted)?,
-                },
-            };
-            left.push((wanted, timestamp));
-        }
-        Ok(left)
-    }
-
-    /// What `auto.offset.reset` asks for.
-    fn reset(&self, wanted: &Wanted) -> Result<i64> {
-        Ok(match self.config.reset {
-            OffsetReset::Earliest => EARLIEST,
-            OffsetReset::Latest => LATEST,
-            OffsetReset::ByDuration(age) => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                i64::try_from(now.saturating_sub(age).as_millis()).unwrap_or(i64::MAX)
-            }
-            OffsetReset::None => {
-                let reason = match wanted.out_of_range {
-                    Some(offset) => {
-                        format!("offset {offset} is out of range and no reset policy is set (auto.offset.reset=none)")
-                    }
-                    None => {
-                        "there is no committed offset and no reset policy is set (auto.offset.reset=none)".to_owned()
-                    }
-                };
-                let doing = format!("cannot find a position for {}", wanted.at);
-                return Err(Error::NoOffset { doing, reason, out_of_range: wanted.out_of_range.is_some() });
-            }
-        })
-    }
-
-    /// Asks the leaders; what could not be answered stays in `left`.
-    async fn look_up(&self, left: &mut Vec<(Wanted, i64)>, positions: &mut Positions) -> Result<()> {
-        let mut topics: Vec<Arc<str>> = left.iter().map(|(wanted, _)| Arc::clone(&wanted.at.topic)).collect();
-        topics.sort();
-        topics.dedup();
-        let metadata = self.cluster.refresh(&TopicsWanted::These(topics), self.config.allow_auto_create).await?;
-        let mut by_leader: BTreeMap<i32, BTreeMap<&str, Vec<ListOffsetsPartition>>> = BTreeMap::new();
-        for (wanted, timestamp) in left.iter() {
-            let Some(leader) = metadata.leader(&wanted.at.topic, wanted.at.partition) else { continue };
-            let partition = ListOffsetsPartition::default()
-                .with_partition_index(wanted.at.partition)
-                .with_timestamp(*timestamp)
-                .with_current_leader_epoch(-1);
-            by_leader.entry(leader).or_default().entry(&wanted.at.topic).or_default().push(partition);
-        }
-        let mut found: BTreeMap<TopicPartition, i64> = BTreeMap::new();
-        for (leader, topics) in by_leader {
-            let topics = topics.into_iter().map(|(topic, partitions)| {
-                ListOffsetsTopic::default().with_name(topic_name(topic)).with_partitions(partitions)
-            });
-            let request =
-                ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(topics.collect::<Vec<_>>());
-            let isolation = self.config.isolation.id();
-            let build = |version| if version >= 2 { request.with_isolation_level(isolation) } else { request };
-            let response = self.cluster.call(Target::Node(leader), build).await?;
-            for topic in response.topics {
-                for of in topic.partitions {
-                    let at = TopicPartition::new(topic.name.0.as_str(), of.partition_index);
-                    match ErrorCode::from_wire(of.error_code) {
-                        None => drop(found.insert(at, of.offset)),
-                        Some(code) if code.is_retriable() => {}
-                        Some(code) => {
-                            return Err(Error::broker(format!("cannot look up an offset of {at}"), code, None));
-                        }
-                    }
-                }
-            }
-        }
-        left.retain_mut(|(wanted, timestamp)| match found.get(&wanted.at) {
-            None => true,
-            // No record is that young: the end.
-            Some(-1) if *timestamp != LATEST => {
-                *timestamp = LATEST;
-                true
-            }
-            Some(offset) => {
-                positions.push((wanted.at.clone(), wanted.jump, *offset));
-                false
-            }
+/// Asks the coordinator what the group has committed; interruptions that pass are waited out.
+pub(super) async fn committed(
+    coordinator: Arc<Coordinator>,
+    config: Arc<ConsumerConfig>,
+    asked: Vec<Question<()>>,
+) -> Committed {
+    let partitions: Vec<TopicPartition> = asked.iter().map(|question| question.at.clone()).collect();
+    let result = fetch_committed(&coordinator, &config, &partitions).await.map(|mut found| {
+        let place = |of: OffsetAndMetadata| Place { offset: of.offset, epoch: of.leader_epoch.unwrap_or(-1) };
+        let answers = partitions.into_iter().map(|at| {
+            let place = found.remove(&at).map(place);
+            (at, Ok(place))
         });
-        Ok(())
-    }
+        answers.collect()
+    });
+    Answers { asked, result }
 }
 
-fn topic_name(topic: &str) -> TopicName {
-    TopicName(StrBytes::from_string(topic.to_owned()))
+/// Asks a leader for offsets by time, or for the first or last one.
+pub(super) async fn look_up(
+    cluster: Arc<Cluster>,
+    config: Arc<ConsumerConfig>,
+    node: i32,
+    asked: Vec<Question<i64>>,
+) -> LookedUp {
+    let build = |version: i16| {
+        let topics = by_topic(&asked).map(|(name, questions)| {
+            let partitions = questions.iter().map(|question| {
+                let partition = ListOffsetsPartition::default()
+                    .with_partition_index(question.at.partition)
+                    .with_timestamp(question.what);
+                if version >= 4 { partition.with_current_leader_epoch(question.leader_epoch) } else { partition }
+            });
+            ListOffsetsTopic::default().with_name(name).with_partitions(partitions.collect())
+        });
+        let mut request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(topics.collect());
+        if version >= 2 {
+            request = request.with_isolation_level(config.isolation.id());
+        }
+        if version >= 10 {
+            // The broker may have to look at its remote storage.
+            let timeout = i32::try_from(config.client.request_timeout.as_millis()).unwrap_or(i32::MAX);
+            request = request.with_timeout_ms(timeout);
+        }
+        request
+    };
+    let result = cluster.call(Target::Node(node), build).await.map(|response| {
+        let mut found = HashMap::new();
+        for topic in response.topics {
+            for of in topic.partitions {
+                let answer = ErrorCode::from_wire(of.error_code).map_or(Ok(of.offset), Err);
+                found.insert(TopicPartition::new(topic.name.0.as_str(), of.partition_index), answer);
+            }
+        }
+        found
+    });
+    Answers { asked, result }
 }
+
+/// Asks a leader where the epochs of positions end in its log.
+pub(super) async fn check(cluster: Arc<Cluster>, node: i32, asked: Vec<Question<Place>>) -> Checked {
+    let build = |version: i16| {
+        let topics = by_topic(&asked).map(|(topic, questions)| {
+            let partitions = questions.iter().map(|question| {
+                OffsetForLeaderPartition::default()
+                    .with_partition(question.at.partition)
+                    .with_current_leader_epoch(question.leader_epoch)
+                    .with_leader_epoch(question.what.epoch)
+            });
+            OffsetForLeaderTopic::default().with_topic(topic).with_partitions(partitions.collect())
+        });
+        let request = OffsetForLeaderEpochRequest::default().with_topics(topics.collect());
+        if version >= 3 { request.with_replica_id((-1).into()) } else { request }
+    };
+    let result = cluster.call(Target::Node(node), build).await.map(|response| {
+        let mut found = HashMap::new();
+        for topic in response.topics {
+            for of in topic.partitions {
+                let end = Place { offset: of.end_offset, epoch: of.leader_epoch };
+                let answer = ErrorCode::from_wire(of.error_code).map_or(Ok(end), Err);
+                found.insert(TopicPartition::new(topic.topic.0.as_str(), of.partition), answer);
+            }
+        }
+        found
+    });
+    Answers { asked, result }
+}
+
+/// Questions by the broker that answers them.
+pub(super) type ByBroker<T> = BTreeMap<i32, Vec<Question<T>>>;

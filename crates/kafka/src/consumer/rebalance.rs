@@ -76,7 +76,6 @@ impl Consumer {
                     group.watch = watch;
                 }
                 self.assignment.extend(added.iter().cloned());
-                self.finding = None;
                 self.fetching.add(added.into_iter().map(|at| (at, StartOffset::Committed)).collect());
                 None
             }
@@ -127,7 +126,6 @@ impl Consumer {
         for at in partitions {
             self.assignment.remove(at);
         }
-        self.finding = None;
         self.fetching.remove(partitions);
     }
 }

@@ -19,6 +19,7 @@ use super::sasl::{Exchange, SaslContext};
 use super::stream::Stream;
 use super::versions::Versions;
 use crate::error::{AuthenticationKind, Error, Result};
+use crate::memory::{Grant, MemoryGovernor};
 use crate::metrics::ClientMetrics;
 use crate::spawn::spawn;
 
@@ -27,8 +28,15 @@ pub(super) struct Outgoing {
     pub frame: Vec<Bytes>,
     pub correlation_id: i32,
     pub reply: Option<oneshot::Sender<Bytes>>,
+    pub memory: Option<Gate>,
     /// Told when the frame is with the operating system.
     pub written: Option<oneshot::Sender<()>>,
+}
+
+/// Grants the memory that an answer takes, before it is read.
+pub(super) struct Gate {
+    pub governor: MemoryGovernor,
+    pub granted: oneshot::Sender<Grant>,
 }
 
 /// Why a connection ended.
@@ -63,6 +71,8 @@ pub(super) struct Shared {
     /// Something was queued.
     pub wake: Notify,
     pub stop: Notify,
+    /// An answer is there, and is not read before there is memory for it.
+    pub waits_for_memory: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -279,14 +289,34 @@ impl Connection {
     /// Queues a frame (with its length) at once; the receiver gets the whole answer without its length.
     pub(crate) fn send(&self, frame: Vec<Bytes>, correlation_id: i32) -> oneshot::Receiver<Bytes> {
         let (reply, answer) = oneshot::channel();
-        self.shared.push(Outgoing { frame, correlation_id, reply: Some(reply), written: None });
+        self.shared.push(Outgoing { frame, correlation_id, reply: Some(reply), memory: None, written: None });
         answer
+    }
+
+    /// As [`send`](Self::send), but the answer is not read before `governor` has granted the memory for it. The grant is there when
+    /// the answer is, unless the answer is so short that it needs none.
+    pub(crate) fn send_governed(
+        &self,
+        frame: Vec<Bytes>,
+        correlation_id: i32,
+        governor: MemoryGovernor,
+    ) -> (oneshot::Receiver<Bytes>, oneshot::Receiver<Grant>) {
+        let (reply, answer) = oneshot::channel();
+        let (granted, grant) = oneshot::channel();
+        let memory = Some(Gate { governor, granted });
+        self.shared.push(Outgoing { frame, correlation_id, reply: Some(reply), memory, written: None });
+        (answer, grant)
+    }
+
+    /// Whether an answer waits for memory, so that its lateness is not the broker's.
+    pub(crate) fn waits_for_memory(&self) -> bool {
+        self.shared.waits_for_memory.load(Ordering::Acquire)
     }
 
     /// Queues a frame that gets no answer; the receiver hears when it is with the operating system.
     pub(crate) fn send_unanswered(&self, frame: Vec<Bytes>) -> oneshot::Receiver<()> {
         let (written, told) = oneshot::channel();
-        self.shared.push(Outgoing { frame, correlation_id: 0, reply: None, written: Some(written) });
+        self.shared.push(Outgoing { frame, correlation_id: 0, reply: None, memory: None, written: Some(written) });
         told
     }
 }

@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::connection::{Cause, Outgoing, Renewal, Shared};
+use super::connection::{Cause, Gate, Outgoing, Renewal, Shared};
 use super::sasl::{Exchange, authenticate};
 use super::stream::Stream;
 use super::throttle::throttle_time;
@@ -27,6 +28,8 @@ use crate::metrics::{Authentication, ClientMetrics};
 
 /// An answer may be as long as the longest fetch that an int can ask for.
 const MAX_FRAME: usize = i32::MAX as usize;
+/// Answers up to this length, which hold hardly any records, are read without asking for memory.
+const UNCOUNTED: usize = 4096;
 /// What is read without a buffer of its own; most answers fit.
 const READ_ROOM: usize = 2048;
 /// Room that an answer's length alone is good for; a longer one gets more as it comes.
@@ -71,6 +74,7 @@ struct Pending {
     version: i16,
     sent: Instant,
     reply: oneshot::Sender<Bytes>,
+    memory: Option<Gate>,
 }
 
 impl Traffic {
@@ -84,7 +88,13 @@ impl Traffic {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sending(&self, frame: &[Bytes], correlation_id: i32, reply: Option<oneshot::Sender<Bytes>>) {
+    fn sending(
+        &self,
+        frame: &[Bytes],
+        correlation_id: i32,
+        reply: Option<oneshot::Sender<Bytes>>,
+        memory: Option<Gate>,
+    ) {
         let now = Instant::now();
         let bytes = frame.iter().map(Bytes::len).sum();
         self.metrics.request_sent(now, self.node, bytes, reply.is_some());
@@ -96,7 +106,7 @@ impl Traffic {
                 let bytes = frame.first().and_then(|head| head.get(at..at + 2)?.try_into().ok());
                 bytes.map_or(-1, i16::from_be_bytes)
             };
-            state.waiting.push_back(Pending { correlation_id, key: int(4), version: int(6), sent: now, reply });
+            state.waiting.push_back(Pending { correlation_id, key: int(4), version: int(6), sent: now, reply, memory });
         }
     }
 
@@ -189,8 +199,8 @@ impl Driver {
                 // Boxed: it is large and rare.
                 Box::pin(self.renew(&mut writer, renewal)).await?;
             }
-            let Outgoing { frame, correlation_id, reply, written } = outgoing;
-            self.traffic.sending(&frame, correlation_id, reply);
+            let Outgoing { frame, correlation_id, reply, memory, written } = outgoing;
+            self.traffic.sending(&frame, correlation_id, reply, memory);
             write_all(&mut writer, &frame).await.map_err(|error| cannot("write", &error))?;
             if let Some(written) = written {
                 // Nobody has to be interested.
@@ -251,6 +261,7 @@ impl Driver {
                 )));
             }
             buffer.advance(4);
+            self.wait_for_memory(len).await;
             self.read_at_least(&mut reader, &mut buffer, len).await?;
             let answer = buffer.split_to(len).freeze();
             if buffer.is_empty() {
@@ -265,6 +276,23 @@ impl Driver {
             // Whoever asked may have gone.
             drop(pending.reply.send(answer));
         }
+    }
+
+    /// Waits until the answer that comes may take `len` bytes, if whoever asked for it has to wait.
+    async fn wait_for_memory(&self, len: usize) {
+        let gate = self.traffic.state().waiting.front_mut().and_then(|front| front.memory.take());
+        let Some(Gate { governor, granted }) = gate.filter(|_| len > UNCOUNTED) else { return };
+        let grant = match governor.try_acquire(len) {
+            Some(grant) => grant,
+            None => {
+                self.shared.waits_for_memory.store(true, Ordering::Release);
+                let grant = governor.acquire(len).await;
+                self.shared.waits_for_memory.store(false, Ordering::Release);
+                grant
+            }
+        };
+        // Whoever asked may have gone.
+        drop(granted.send(grant));
     }
 
     /// Reads until `buffer` holds `len` bytes; a long answer gets a buffer of its own size and is read into it once.
@@ -360,7 +388,7 @@ impl<W: AsyncWrite + Unpin + Send> Exchange for Renewing<'_, W> {
         let doing = "cannot authenticate again";
         let (reply, answer) = oneshot::channel();
         let frame = [frame];
-        self.driver.traffic.sending(&frame, correlation_id, Some(reply));
+        self.driver.traffic.sending(&frame, correlation_id, Some(reply), None);
         write_all(self.writer, &frame).await.map_err(|error| cannot("write", &error).error(doing.to_owned()))?;
         // The reader of this task gets it; if that ends, so does this.
         answer.await.map_err(|_| Error::disconnected(doing, "the connection was closed"))

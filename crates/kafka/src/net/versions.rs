@@ -27,11 +27,9 @@ pub(crate) struct Features {
 
 /// From these versions on, topics go by id instead of name, which this client does not track yet.
 fn newest(key: i16) -> i16 {
-    const FETCH: i16 = ApiKey::Fetch as i16;
     const OFFSET_COMMIT: i16 = ApiKey::OffsetCommit as i16;
     const OFFSET_FETCH: i16 = ApiKey::OffsetFetch as i16;
     match key {
-        FETCH => 12,
         OFFSET_COMMIT | OFFSET_FETCH => 9,
         _ => i16::MAX,
     }

@@ -17,8 +17,8 @@ pub(super) const ATTRIBUTES: usize = 21;
 pub(super) const MAX_TIMESTAMP: usize = 35;
 const PRODUCER_ID: usize = 43;
 
-const CODEC_MASK: i16 = 0x07;
-const LOG_APPEND_TIME: i16 = 0x08;
+pub(super) const CODEC_MASK: i16 = 0x07;
+pub(super) const LOG_APPEND_TIME: i16 = 0x08;
 pub(super) const TRANSACTIONAL: i16 = 0x10;
 const CONTROL: i16 = 0x20;
 
@@ -170,7 +170,11 @@ impl BatchHeader {
 
     /// Meaning of the timestamps.
     pub fn timestamp_type(&self) -> TimestampType {
-        if self.attributes & LOG_APPEND_TIME != 0 { TimestampType::LogAppendTime } else { TimestampType::CreateTime }
+        match self.magic {
+            0 => TimestampType::NoTimestampType,
+            _ if self.attributes & LOG_APPEND_TIME != 0 => TimestampType::LogAppendTime,
+            _ => TimestampType::CreateTime,
+        }
     }
 
     /// Codec of the records.

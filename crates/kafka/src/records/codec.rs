@@ -10,8 +10,15 @@ use super::batch_header::InvalidRecords;
 const XERIAL_HEADER: [u8; 16] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0, 0, 0, 0, 1, 0, 0, 0, 1];
 /// Bytes that one snappy block holds before compression, as Kafka's producer cuts them.
 const XERIAL_BLOCK: usize = 32 * 1024;
-/// Greatest uncompressed batch: Java's clients count these bytes with an int.
-const MAX_UNCOMPRESSED: u64 = i32::MAX as u64;
+/// Uncompressed records of one batch that are always taken, however small the batch is.
+const ALWAYS_TAKEN: usize = 256 << 20;
+/// Beyond that, a batch may hold this many times its own size: what no producer has ever written is an attack, not data.
+const GREATEST_RATIO: usize = 64;
+
+/// Most bytes of records that a batch of `compressed` bytes may hold.
+fn limit(compressed: usize) -> usize {
+    compressed.saturating_mul(GREATEST_RATIO).clamp(ALWAYS_TAKEN, i32::MAX as usize)
+}
 
 /// A codec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -129,40 +136,88 @@ impl Compression {
     /// The records that `compressed` holds.
     ///
     /// # Errors
-    /// Bytes that the codec cannot read, or more than 2 GiB of records.
+    /// Bytes that the codec cannot read, or more records than a batch may hold: 256 MiB, or 64 times the compressed size if that is
+    /// more, and 2 GiB in any case. Memory grows with the records that come out, not with what the batch announces.
     pub fn decompress(self, compressed: &[u8]) -> Result<Vec<u8>, InvalidRecords> {
+        let limit = limit(compressed.len());
         let failed = |error: &dyn std::fmt::Display| {
             InvalidRecords::malformed(format!("cannot decompress a {} batch: {error}", self.name()))
         };
         let mut out = Vec::with_capacity(compressed.len().saturating_mul(3).min(1 << 20));
         match self {
             Self::None => out.extend_from_slice(compressed),
-            Self::Gzip => read_all(flate2::read::MultiGzDecoder::new(compressed), &mut out).map_err(|e| failed(&e))?,
-            Self::Snappy => unsnap(compressed, &mut out).map_err(|reason| failed(&reason))?,
-            Self::Lz4 => read_all(lz4_flex::frame::FrameDecoder::new(compressed), &mut out).map_err(|e| failed(&e))?,
+            Self::Gzip => {
+                read_all(flate2::read::MultiGzDecoder::new(compressed), limit, &mut out).map_err(|e| failed(&e))?
+            }
+            Self::Snappy => unsnap(compressed, limit, &mut out).map_err(|reason| failed(&reason))?,
+            Self::Lz4 => {
+                read_all(lz4_flex::frame::FrameDecoder::new(compressed), limit, &mut out).map_err(|e| failed(&e))?
+            }
             Self::Zstd => zstd::stream::read::Decoder::with_buffer(compressed)
-                .and_then(|decoder| read_all(decoder, &mut out))
+                .and_then(|decoder| read_all(decoder, limit, &mut out))
                 .map_err(|error| failed(&error))?,
         }
         Ok(out)
     }
+
+    /// The records that a wrapper of format 0 or 1 holds.
+    ///
+    /// # Errors
+    /// As [`decompress`](Self::decompress).
+    pub(super) fn decompress_legacy(self, compressed: &[u8], magic: i8) -> Result<Vec<u8>, InvalidRecords> {
+        if self == Self::Lz4 && magic == 0 {
+            return self.decompress(&with_mended_descriptor(compressed));
+        }
+        self.decompress(compressed)
+    }
 }
 
-fn read_all(decoder: impl Read, out: &mut Vec<u8>) -> std::io::Result<()> {
-    let read = decoder.take(MAX_UNCOMPRESSED + 1).read_to_end(out)?;
-    if read as u64 > MAX_UNCOMPRESSED {
-        return Err(std::io::Error::other("the batch holds more than 2 GiB of records"));
+/// Clients of format 0 computed the checksum of an LZ4 frame's descriptor over the magic number too; this sets the right one.
+fn with_mended_descriptor(frame: &[u8]) -> Vec<u8> {
+    const HAS_CONTENT_SIZE: u8 = 0x08;
+    let mut frame = frame.to_vec();
+    let end = match frame.get(4) {
+        Some(flags) if flags & HAS_CONTENT_SIZE != 0 => 14,
+        _ => 6,
+    };
+    if let Some((descriptor, [checksum, ..])) = frame.get_mut(4..).and_then(|rest| rest.split_at_mut_checked(end - 4)) {
+        *checksum = (xxh32_short(descriptor) >> 8) as u8;
+    }
+    frame
+}
+
+/// xxHash (32 bits, seed 0) of fewer than 16 bytes.
+fn xxh32_short(bytes: &[u8]) -> u32 {
+    const PRIMES: [u32; 5] = [2_654_435_761, 2_246_822_519, 3_266_489_917, 668_265_263, 374_761_393];
+    let [p1, p2, p3, p4, p5] = PRIMES;
+    let (words, rest) = bytes.as_chunks::<4>();
+    let mut hash = p5.wrapping_add(bytes.len() as u32);
+    for word in words {
+        hash = hash.wrapping_add(u32::from_le_bytes(*word).wrapping_mul(p3)).rotate_left(17).wrapping_mul(p4);
+    }
+    for byte in rest {
+        hash = hash.wrapping_add(u32::from(*byte).wrapping_mul(p5)).rotate_left(11).wrapping_mul(p1);
+    }
+    hash = (hash ^ (hash >> 15)).wrapping_mul(p2);
+    hash = (hash ^ (hash >> 13)).wrapping_mul(p3);
+    hash ^ (hash >> 16)
+}
+
+fn read_all(decoder: impl Read, limit: usize, out: &mut Vec<u8>) -> std::io::Result<()> {
+    let read = decoder.take(limit as u64 + 1).read_to_end(out)?;
+    if read > limit {
+        return Err(std::io::Error::other(format!("the batch holds more than {limit} bytes of records")));
     }
     Ok(())
 }
 
-fn unsnap(compressed: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+fn unsnap(compressed: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), String> {
     let mut decoder = snap::raw::Decoder::new();
     let mut append = |block: &[u8], out: &mut Vec<u8>| {
         let len = snap::raw::decompress_len(block).map_err(|error| error.to_string())?;
         let start = out.len();
         // A block's length says how much it takes; snappy cannot shrink below 1 in 64, so a greater promise is a lie.
-        if len > block.len().saturating_mul(64).max(64) || (start + len) as u64 > MAX_UNCOMPRESSED {
+        if len > block.len().saturating_mul(64).max(64) || start + len > limit {
             return Err(format!("a block of {} bytes says that it holds {len}", block.len()));
         }
         out.resize(start + len, 0);

@@ -5,6 +5,7 @@
 mod batch_builder;
 mod batch_header;
 mod codec;
+pub(crate) mod legacy;
 mod record_iter;
 mod varint;
 

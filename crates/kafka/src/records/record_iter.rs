@@ -3,6 +3,7 @@
 //! Counterpart: org.apache.kafka.common.record.DefaultRecord.
 
 use super::batch_header::{BatchHeader, InvalidRecords, TimestampType};
+use super::legacy::Message;
 use super::varint::{read_varint, read_varlong};
 
 /// A record; keys, values and headers are slices of the batch's buffer.
@@ -77,6 +78,8 @@ pub struct RecordIter<'a> {
     base_timestamp: i64,
     /// One time for all, if the broker set it.
     append_time: Option<i64>,
+    /// Formats 0 and 1.
+    is_legacy: bool,
 }
 
 impl<'a> RecordIter<'a> {
@@ -90,6 +93,7 @@ impl<'a> RecordIter<'a> {
             last_offset_delta: header.last_offset_delta,
             base_timestamp: header.base_timestamp,
             append_time: (header.timestamp_type() == TimestampType::LogAppendTime).then_some(header.max_timestamp),
+            is_legacy: header.magic < 2,
         }
     }
 
@@ -127,6 +131,9 @@ impl<'a> RecordIter<'a> {
 
     #[inline]
     fn read(&mut self) -> Option<RecordView<'a>> {
+        if self.is_legacy {
+            return self.read_message();
+        }
         let mut pos = self.pos;
         let len = usize::try_from(read_varint(self.records, &mut pos)?).ok()?;
         let end = pos.checked_add(len)?;
@@ -157,6 +164,23 @@ impl<'a> RecordIter<'a> {
             value,
             headers,
             header_count,
+        })
+    }
+}
+
+impl<'a> RecordIter<'a> {
+    #[cold]
+    fn read_message(&mut self) -> Option<RecordView<'a>> {
+        let message = Message::read(self.records.get(self.pos..)?)?;
+        self.pos += message.len;
+        self.left -= 1;
+        Some(RecordView {
+            offset: message.offset,
+            timestamp: message.timestamp.filter(|timestamp| *timestamp >= 0),
+            key: message.key,
+            value: message.value,
+            headers: &[],
+            header_count: 0,
         })
     }
 }
