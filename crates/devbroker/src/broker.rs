@@ -7,6 +7,7 @@ use crate::group::Groups;
 use crate::journal::{Committed, Entry, Journal};
 use crate::log::Partition;
 use crate::nodes::{Cluster, Reserved, Sockets};
+use crate::quotas::{Quota, Quotas};
 use crate::spawn::spawn;
 use crate::sync::{lock, now_ms, stopped};
 use crate::topic_configs::Configs;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub topics: Topics,
     pub groups: Groups,
     pub faults: Faults,
+    pub quotas: Quotas,
     pub journal: Arc<Journal>,
     producer_ids: Mutex<ProducerIds>,
 }
@@ -132,6 +134,7 @@ impl DevBroker {
             topics,
             groups,
             faults: Faults::default(),
+            quotas: Quotas::default(),
             journal,
             producer_ids: Mutex::new(ProducerIds { next: kept.next_producer_id, reserved: kept.next_producer_id }),
             config,
@@ -187,6 +190,12 @@ impl DevBroker {
     /// Faults to be injected.
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
+    }
+
+    /// Sets a quota for one client id, or for each client that has none of its own; `None` removes it. What was used before is
+    /// forgotten.
+    pub fn set_quota(&self, quota: Quota, client_id: Option<&str>, limit: Option<f64>) {
+        self.shared.quotas.set(quota, client_id, limit);
     }
 
     /// Closes all connections and forces everything to the disk.

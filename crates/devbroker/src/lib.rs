@@ -30,6 +30,7 @@ mod group;
 mod journal;
 mod log;
 mod nodes;
+mod quotas;
 mod server;
 mod spawn;
 mod sync;
@@ -39,5 +40,7 @@ mod topics;
 pub use broker::{BANNER, DevBroker};
 pub use config::DevBrokerConfig;
 pub use error::{Error, Result};
-pub use faults::{Api, Fault, FaultAction, Faults};
+pub use faults::{Api, Fault, FaultAction, FaultPlan, Faults, Hit};
+
 pub use nodes::Coordinated;
+pub use quotas::Quota;

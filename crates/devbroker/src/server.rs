@@ -1,6 +1,6 @@
 //! Connections: frames in, frames out, one request of a connection at a time and in order, as a real broker does.
 
-use crate::api::{self, Reply};
+use crate::api::{self, Answer, Reply};
 use crate::broker::Shared;
 use crate::spawn::spawn;
 use crate::sync::stopped;
@@ -132,14 +132,22 @@ async fn serve(
     };
     let mut buffer = BytesMut::new();
     while let Some(frame) = read_frame(&mut stream, &mut buffer).await? {
-        match Box::pin(api::handle(&shared, &connection, frame)).await {
+        let Answer { reply, mute } = Box::pin(api::handle(&shared, &connection, frame)).await;
+        match reply {
             Reply::Frame(frame) => stream.write_all(&frame).await?,
             Reply::Parts(parts) => stream.write_all_buf(&mut Parts::new(parts)).await?,
             Reply::Nothing => {}
+            Reply::Piece(piece) => {
+                stream.write_all(&piece).await?;
+                return Ok(());
+            }
             Reply::Close(reason) => {
                 debug!(%peer, reason, "connection closed by the broker");
                 return Ok(());
             }
+        }
+        if !mute.is_zero() {
+            tokio::time::sleep(mute).await;
         }
         if buffer.capacity() > KEPT_BUFFER {
             buffer = BytesMut::new();

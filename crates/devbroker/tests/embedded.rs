@@ -201,7 +201,7 @@ async fn faults_delay_lose_and_refuse_requests() {
 
     let delay = Duration::from_millis(120);
     let action = FaultAction::Delay(delay);
-    broker.faults().add(Fault { api: Api::Fetch, client_id: Some("conformance".into()), times: 1, action });
+    broker.faults().add(Fault::on(Api::Fetch, action).client("conformance"));
     let started = Instant::now();
     client.fetch(&topic, 0, 0).await;
     assert!(started.elapsed() >= delay);

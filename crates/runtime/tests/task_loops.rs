@@ -314,9 +314,9 @@ async fn a_sink_does_not_spin_while_a_commit_is_under_way() {
 #[tokio::test]
 async fn a_dead_letter_queue_that_takes_its_time_holds_up_nobody_else() {
     let fixture = Fixture::start(DevBrokerConfig::default(), &[]).await;
-    let client_id = Some("connector-dlq-adminclient-dlq-0".to_owned());
     let action = FaultAction::Delay(Duration::from_secs(60));
-    fixture.broker.faults().add(Fault { api: Api::CreateTopics, client_id, times: 1, action });
+    let fault = Fault::on(Api::CreateTopics, action).client("connector-dlq-adminclient-dlq-0");
+    fixture.broker.faults().add(fault);
     let queue = [
         ("topics", "none"),
         ("errors.deadletterqueue.topic.name", "dead-letters"),

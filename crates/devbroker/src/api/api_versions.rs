@@ -6,8 +6,10 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 
-pub(super) fn handle(_: &Context<'_>, _: ApiVersionsRequest) -> ApiVersionsResponse {
-    ApiVersionsResponse::default().with_api_keys(VERSIONS.iter().map(version).collect())
+pub(super) fn handle(cx: &Context<'_>, _: ApiVersionsRequest) -> ApiVersionsResponse {
+    ApiVersionsResponse::default()
+        .with_api_keys(VERSIONS.iter().map(version).collect())
+        .with_throttle_time_ms(cx.throttle_ms())
 }
 
 /// The answer to a client that is newer than this broker: in version 0, which every client can read.

@@ -44,16 +44,20 @@ pub(super) fn metadata(cx: &Context<'_>, request: MetadataRequest) -> MetadataRe
 }
 
 fn one(cx: &Context<'_>, wanted: MetadataRequestTopic, allow_creation: bool) -> MetadataResponseTopic {
-    if cx.fault != 0 {
-        return missing(wanted.name, wanted.topic_id, cx.fault);
-    }
     let topics = &cx.shared.topics;
     let Some(name) = wanted.name else {
         return match topics.by_id(&wanted.topic_id) {
+            Some(topic) if cx.fault_of_topic(&topic.name) != 0 => {
+                missing(None, wanted.topic_id, cx.fault_of_topic(&topic.name))
+            }
             Some(topic) => found(cx, &topic),
             None => missing(None, wanted.topic_id, ResponseError::UnknownTopicId.code()),
         };
     };
+    let fault = cx.fault_of_topic(&name);
+    if fault != 0 {
+        return missing(Some(name), Uuid::nil(), fault);
+    }
     if let Some(topic) = topics.by_name(&name) {
         return found(cx, &topic);
     }

@@ -41,9 +41,6 @@ struct Part {
 
 pub(super) async fn handle(cx: &Context<'_>, correlation: i32, request: FetchRequest) -> wire::Result<Reply> {
     let refuse = |code: i16| encode(correlation, cx.version, &FetchResponse::default().with_error_code(code));
-    if cx.fault != 0 {
-        return refuse(cx.fault);
-    }
     let Some(sessions) = cx.shared.cluster.node(cx.node()).map(|node| &node.sessions) else {
         return refuse(ResponseError::UnknownServerError.code());
     };
@@ -51,7 +48,12 @@ pub(super) async fn handle(cx: &Context<'_>, correlation: i32, request: FetchReq
         Ok(session) => session,
         Err(error) => return refuse(error.code()),
     };
-    let parts = Box::pin(read_or_wait(cx, &request, &session)).await;
+    let mut parts = Box::pin(read_or_wait(cx, &request, &session)).await;
+    let bytes = parts.iter().map(|part| part.bytes).sum();
+    if cx.consumed(bytes) {
+        // As Kafka: who is over the quota gets nothing this time.
+        parts.clear();
+    }
     let leaders = parts.iter().filter_map(|part| part.leader.map(|(id, _)| id)).collect();
     let reply = write(cx.version, correlation, &session, &parts, &cx.endpoints(&leaders));
     finish(&mut session, &parts);
@@ -152,8 +154,11 @@ fn read_one(
         Err(error) => return failed(part, *error),
     };
     let cluster = &cx.shared.cluster;
+    let fault = cx.fault_at(&topic.name, key.partition);
     // Older clients do not know that followers give records, too.
-    let checked = if cx.version >= 11 {
+    let checked = if fault != 0 {
+        Err(ResponseError::try_from_code(fault).unwrap_or(ResponseError::UnknownServerError))
+    } else if cx.version >= 11 {
         cluster.check_replica(cx.node(), topic, key.partition, log, wanted.leader_epoch)
     } else {
         cluster.check_leader(cx.node(), topic, key.partition, log, wanted.leader_epoch)

@@ -81,6 +81,13 @@ impl FetchSessions {
         lock(&self.sessions).clear();
     }
 
+    /// Name or id, and index, of the partitions that a session remembers.
+    pub(super) fn partitions(&self, session: i32) -> Vec<(String, Uuid, i32)> {
+        let sessions = lock(&self.sessions);
+        let keys = sessions.get(&session).into_iter().flat_map(|session| session.partitions.keys());
+        keys.map(|key| (key.name.clone(), key.id, key.partition)).collect()
+    }
+
     /// Keeps a session for its next request.
     pub(super) fn end(&self, session: Session) {
         if session.id == 0 {

@@ -29,7 +29,9 @@ pub(super) fn commit(cx: &Context<'_>, request: OffsetCommitRequest) -> OffsetCo
         for wanted in &topic.partitions {
             let index = wanted.partition_index;
             let metadata = wanted.committed_metadata.as_deref().unwrap_or("");
-            let error = if found.as_ref().and_then(|topic| topic.partition(index)).is_none() {
+            let error = if cx.fault_at(&topic.name, index) != 0 {
+                cx.fault_at(&topic.name, index)
+            } else if found.as_ref().and_then(|topic| topic.partition(index)).is_none() {
                 ResponseError::UnknownTopicOrPartition.code()
             } else if metadata.len() > LONGEST_METADATA {
                 ResponseError::OffsetMetadataTooLarge.code()

@@ -7,6 +7,7 @@ mod admin;
 mod api_versions;
 mod cluster;
 mod configs;
+mod context;
 mod coordinated;
 mod coordinator;
 mod describe_topics;
@@ -18,21 +19,18 @@ mod groups;
 mod list_offsets;
 mod produce;
 mod refuse;
+mod request;
+mod throttle;
+mod touched;
 mod wire;
 
-use crate::broker::Shared;
-use crate::faults::{Api, FaultAction};
-use crate::nodes::Node;
-use crate::server::Connection;
-use crate::topics::Topic;
+use crate::faults::Api;
 use bytes::Bytes;
+pub(crate) use context::Context;
 pub(crate) use fetch_session::FetchSessions;
-use kafka_protocol::ResponseError;
 use kafka_protocol::messages as m;
-use kafka_protocol::messages::RequestHeader;
-use kafka_protocol::messages::produce_response::NodeEndpoint;
 use kafka_protocol::protocol::Decodable;
-use std::collections::BTreeSet;
+pub(crate) use request::{Answer, handle};
 pub(crate) use wire::Reply;
 
 /// API key, lowest and highest version.
@@ -66,112 +64,6 @@ pub(crate) const VERSIONS: &[(Api, i16, i16)] = &[
     (Api::DescribeCluster, 0, 2),
     (Api::DescribeTopicPartitions, 0, 0),
 ];
-
-/// A request on its way to its handler.
-pub(crate) struct Context<'a> {
-    pub shared: &'a Shared,
-    pub connection: &'a Connection,
-    pub client_id: &'a str,
-    pub version: i16,
-    /// Error that a fault wants to be answered instead of the effect, in the APIs that look for themselves; 0 is none.
-    pub fault: i16,
-}
-
-impl Context<'_> {
-    /// The node that the client asked.
-    fn node(&self) -> i32 {
-        self.connection.node
-    }
-
-    /// Leader and epoch of a partition, as an answer hints at them.
-    fn current_leader(&self, topic: &Topic, index: i32) -> Option<(i32, i32)> {
-        let epoch = topic.partition(index)?.leader_epoch();
-        Some((self.shared.cluster.placement(topic, index).leader, epoch)).filter(|(leader, _)| *leader > 0)
-    }
-
-    /// The endpoints of the nodes that answers hint at.
-    fn endpoints(&self, ids: &BTreeSet<i32>) -> Vec<NodeEndpoint> {
-        let nodes = ids.iter().filter_map(|&id| self.shared.cluster.node(id));
-        let endpoint = |node: &Node| {
-            NodeEndpoint::default()
-                .with_node_id(m::BrokerId(node.id))
-                .with_host(wire::text(&self.connection.host))
-                .with_port(i32::from(node.port(self.connection.listener)))
-                .with_rack(node.rack.as_ref().map(wire::text))
-        };
-        nodes.map(endpoint).collect()
-    }
-
-    /// Whether this node takes requests for a partition that only its leader takes; `epoch` is the one the client knows, -1 for none.
-    fn check_leader(&self, topic: Option<&Topic>, index: i32, epoch: i32) -> Result<(), ResponseError> {
-        match topic.and_then(|topic| Some((topic, topic.partition(index)?))) {
-            Some((topic, log)) => self.shared.cluster.check_leader(self.node(), topic, index, &log, epoch),
-            None => Err(ResponseError::UnknownTopicOrPartition),
-        }
-    }
-}
-
-/// Answers one request frame.
-pub(crate) async fn handle(shared: &Shared, connection: &Connection, mut frame: Bytes) -> Reply {
-    let Some((key, version)) = wire::key_and_version(&frame) else {
-        return Reply::Close("a request shorter than its header");
-    };
-    let Some(&(api, min, max)) = VERSIONS.iter().find(|(api, _, _)| *api as i16 == key) else {
-        return Reply::Close("an API that this broker does not have");
-    };
-    let supported = (min..=max).contains(&version);
-    if !supported && api != Api::ApiVersions {
-        return Reply::Close("an API version that this broker does not have");
-    }
-    let header_version = if supported { wire::request_header_version(key, version) } else { 1 };
-    let Ok(header) = RequestHeader::decode(&mut frame, header_version) else {
-        return Reply::Close("a request header that cannot be read");
-    };
-    if !supported {
-        return api_versions::unsupported(header.correlation_id);
-    }
-    let client_id = header.client_id.as_deref().unwrap_or("");
-    let mut context = Context { shared, connection, client_id, version, fault: 0 };
-    let fault = shared.faults.take(key, header.client_id.as_deref());
-    match fault {
-        Some(FaultAction::Drop) => return Reply::Close("a fault that was asked for"),
-        Some(FaultAction::Delay(delay)) => tokio::time::sleep(delay).await,
-        Some(FaultAction::Error(code)) => context.fault = code,
-        Some(FaultAction::ApplyThenDrop) | None => {}
-    }
-    let answered = Box::pin(answer(&mut context, api, header.correlation_id, frame)).await;
-    match (answered, fault) {
-        (Ok(_), Some(FaultAction::ApplyThenDrop)) => Reply::Close("a fault that was asked for, after the effect"),
-        (Ok(reply), _) => reply,
-        (Err(error), _) => {
-            tracing::warn!(?api, version, client = client_id, %error, "request cannot be read or answered");
-            Reply::Close("a request that cannot be read")
-        }
-    }
-}
-
-/// Answers a request: with the error that a fault wants, as the wrong coordinator, or by its handler.
-async fn answer(cx: &mut Context<'_>, api: Api, correlation: i32, body: Bytes) -> wire::Result<Reply> {
-    if cx.fault != 0
-        && let Some(refused) = refuse::reply(cx, api, correlation, body.clone(), cx.fault)?
-    {
-        return Ok(refused);
-    }
-    if cx.shared.cluster.nodes().len() > 1
-        && let Some(named) = coordinated::named(api, cx.version, body.clone())
-    {
-        if named.is_here(cx) {
-            tokio::select! {
-                answered = Box::pin(dispatch(cx, api, correlation, body.clone())) => return answered,
-                // What waits here is told at once; the group itself goes on at the other node.
-                () = named.left(cx) => {}
-            }
-        }
-        let code = ResponseError::NotCoordinator.code();
-        return Ok(refuse::reply(cx, api, correlation, body, code)?.unwrap_or(Reply::Close("not the coordinator")));
-    }
-    Box::pin(dispatch(cx, api, correlation, body)).await
-}
 
 /// Decodes, calls the handler and encodes the answer.
 macro_rules! answer {
@@ -222,7 +114,9 @@ async fn dispatch(context: &Context<'_>, api: Api, correlation: i32, mut body: B
         Api::DescribeGroups => answer!(id, cx, body, m::DescribeGroupsRequest, group_admin::describe),
         Api::ListGroups => answer!(id, cx, body, m::ListGroupsRequest, group_admin::list),
         Api::DeleteGroups => answer!(id, cx, body, m::DeleteGroupsRequest, group_admin::delete),
-        Api::AddPartitionsToTxn
+        Api::SaslHandshake
+        | Api::SaslAuthenticate
+        | Api::AddPartitionsToTxn
         | Api::AddOffsetsToTxn
         | Api::EndTxn
         | Api::WriteTxnMarkers

@@ -29,6 +29,7 @@ pub(super) fn handle(cx: &Context<'_>, correlation: i32, request: ProduceRequest
         response.responses.push(answered);
     }
     response.node_endpoints = cx.endpoints(&leaders);
+    response.throttle_time_ms = cx.throttle_ms();
     match request.acks {
         // Without an answer, closing the connection is the only way to say that something went wrong.
         0 if failed => Ok(Reply::Close("a produce request with acks=0 failed")),

@@ -35,6 +35,10 @@ use kafka_protocol::messages::write_txn_markers_response::{
 use kafka_protocol::messages::{BrokerId, ProducerId};
 use kafka_protocol::protocol::{Decodable, StrBytes};
 
+/// Errors of fetch sessions: they are not about one partition.
+const FETCH_AS_A_WHOLE: [i16; 3] = [70, 71, 106];
+/// Metadata says this of itself, everything else of topics.
+const REBOOTSTRAP_REQUIRED: i16 = 129;
 const REASON: &str = "a fault that was asked for";
 
 /// Lists one answer per element of a request.
@@ -317,6 +321,19 @@ pub(super) fn reply(
             });
             answer!(m::IncrementalAlterConfigsResponse::default().with_responses(responses))
         }
+        Api::SaslHandshake => answer!(m::SaslHandshakeResponse::default().with_error_code(code)),
+        Api::SaslAuthenticate => {
+            answer!(m::SaslAuthenticateResponse::default().with_error_code(code).with_error_message(message()))
+        }
+        Api::Fetch if FETCH_AS_A_WHOLE.contains(&code) => {
+            answer!(m::FetchResponse::default().with_error_code(code))
+        }
+        Api::Metadata if code == REBOOTSTRAP_REQUIRED && version >= 13 => answer!(
+            m::MetadataResponse::default()
+                .with_error_code(code)
+                .with_controller_id(BrokerId(-1))
+                .with_cluster_authorized_operations(i32::MIN)
+        ),
         Api::Fetch | Api::Metadata | Api::AddPartitionsToTxn => Ok(None),
     }
 }

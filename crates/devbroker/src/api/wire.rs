@@ -33,8 +33,22 @@ pub(crate) enum Reply {
     Parts(Vec<Bytes>),
     /// The request wants no answer.
     Nothing,
+    /// A piece of a frame, then the connection is closed.
+    Piece(Bytes),
     /// The connection is closed, for this reason.
     Close(&'static str),
+}
+
+impl Reply {
+    /// Half of it, as if the broker died while it answered.
+    pub fn half(self) -> Self {
+        let whole = match self {
+            Self::Frame(frame) => frame.freeze(),
+            Self::Parts(parts) => Bytes::from(parts.concat()),
+            other => return other,
+        };
+        Self::Piece(whole.slice(..whole.len() / 2))
+    }
 }
 
 /// API key and version at the start of a request.
