@@ -3,8 +3,8 @@
 use crate::config::DevBrokerConfig;
 use crate::error::{Error, Result};
 use crate::faults::Faults;
-use crate::group::Groups;
-use crate::journal::{Committed, Entry, Journal};
+use crate::group::{Groups, KeptGroups};
+use crate::journal::{Entry, Journal};
 use crate::log::Partition;
 use crate::nodes::{Cluster, Reserved, Sockets};
 use crate::quotas::{Quota, Quotas};
@@ -12,6 +12,7 @@ use crate::spawn::spawn;
 use crate::sync::{lock, now_ms, stopped};
 use crate::topic_configs::Configs;
 use crate::topics::{KeptTopic, Topics};
+use crate::txn::{Transaction, Transactions};
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::net::{IpAddr, SocketAddr};
@@ -25,7 +26,7 @@ use uuid::Uuid;
 
 /// What a user is told when the broker starts.
 pub const BANNER: &str = "Development broker: for trying things out and for tests, not for production. \
-No replication, no transactions; without a data folder everything is in memory and gone at the end.";
+No replication; without a data folder everything is in memory and gone at the end.";
 
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 const RETENTION_INTERVAL: Duration = Duration::from_secs(300);
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub cluster: Cluster,
     pub topics: Topics,
     pub groups: Groups,
+    pub transactions: Transactions,
     pub faults: Faults,
     pub quotas: Quotas,
     pub journal: Arc<Journal>,
@@ -120,19 +122,22 @@ impl DevBroker {
                 let mut entries = vec![Entry::ClusterId(cluster_id.clone())];
                 entries.push(Entry::ProducerIds { next: kept.next_producer_id });
                 entries.extend(topic_entries(&kept.topics));
-                entries.extend(offset_entries(&kept.offsets));
+                entries.extend(kept.groups.entries());
+                entries.extend(transaction_entries(&kept.transactions));
                 Journal::create(dir, &entries)?
             }
             None => Journal::default(),
         };
         let journal = Arc::new(journal);
         let topics = Topics::open(Arc::clone(&config), Arc::clone(&journal), kept.topics, kept.clean)?;
-        let groups = Groups::new(Arc::clone(&config), Arc::clone(&journal), kept.offsets);
+        let groups = Groups::new(Arc::clone(&config), Arc::clone(&journal), kept.groups);
+        let transactions = Transactions::new(Arc::clone(&config), Arc::clone(&journal), kept.transactions);
         let shared = Arc::new(Shared {
             cluster_id,
             cluster,
             topics,
             groups,
+            transactions,
             faults: Faults::default(),
             quotas: Quotas::default(),
             journal,
@@ -142,7 +147,10 @@ impl DevBroker {
         let (stop, stopping) = watch::channel(false);
         let mut tasks = vec![spawn(housekeeping(Arc::clone(&shared), stopping.clone()))];
         let timers = Arc::clone(&shared);
-        tasks.push(spawn(async move { timers.groups.run_timers(stopping).await }));
+        let groups_stopping = stopping.clone();
+        tasks.push(spawn(async move { timers.groups.run_timers(groups_stopping).await }));
+        let timers = Arc::clone(&shared);
+        tasks.push(spawn(async move { timers.transactions.run_timers(&timers, stopping).await }));
         let mut sockets = BTreeMap::new();
         for (node, reserved) in (1..).zip(reserved) {
             sockets.insert(node, Sockets::Up(reserved.listen(node, &shared)?));
@@ -253,15 +261,13 @@ async fn housekeeping(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) 
     }
 }
 
-/// Group offsets as they are kept: by group, topic and partition.
-pub(crate) type Offsets = BTreeMap<String, BTreeMap<(String, i32), Committed>>;
-
 /// What a data folder says at start.
 #[derive(Debug, Default)]
 struct Kept {
     cluster_id: Option<String>,
     topics: BTreeMap<String, KeptTopic>,
-    offsets: Offsets,
+    groups: KeptGroups,
+    transactions: BTreeMap<String, Transaction>,
     next_producer_id: i64,
     clean: bool,
     lock: Option<File>,
@@ -290,6 +296,7 @@ fn open_dir(dir: &Path) -> Result<Kept> {
 
 impl Kept {
     fn apply(&mut self, entry: Entry) {
+        self.groups.apply(&entry);
         match entry {
             Entry::ClusterId(id) => self.cluster_id = Some(id),
             Entry::Topic { name, id, partitions, configs } => match self.topics.get_mut(&name) {
@@ -303,27 +310,22 @@ impl Kept {
             },
             Entry::TopicDeleted { name } => {
                 self.topics.remove(&name);
-                for offsets in self.offsets.values_mut() {
-                    offsets.retain(|(topic, _), _| *topic != name);
-                }
             }
             Entry::LogStart { topic, partition, offset } => {
                 if let Some(topic) = self.topics.get_mut(&topic) {
                     topic.log_starts.insert(partition, offset);
                 }
             }
-            Entry::Offset { group, topic, partition, committed } => {
-                self.offsets.entry(group).or_default().insert((topic, partition), committed);
-            }
-            Entry::OffsetDeleted { group, topic, partition } => {
-                if let Some(offsets) = self.offsets.get_mut(&group) {
-                    offsets.remove(&(topic, partition));
-                }
-            }
-            Entry::GroupDeleted { group } => {
-                self.offsets.remove(&group);
+            Entry::Transaction { id, transaction } => {
+                self.transactions.insert(id, *transaction);
             }
             Entry::ProducerIds { next } => self.next_producer_id = next,
+            // Those are of groups.
+            Entry::Offset { .. }
+            | Entry::OffsetDeleted { .. }
+            | Entry::GroupDeleted { .. }
+            | Entry::TxnOffset { .. }
+            | Entry::TxnOffsetsEnded { .. } => {}
         }
     }
 }
@@ -340,19 +342,10 @@ fn topic_entries(topics: &BTreeMap<String, KeptTopic>) -> Vec<Entry> {
     entries
 }
 
-fn offset_entries(offsets: &Offsets) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    for (group, offsets) in offsets {
-        for ((topic, partition), committed) in offsets {
-            entries.push(Entry::Offset {
-                group: group.clone(),
-                topic: topic.clone(),
-                partition: *partition,
-                committed: committed.clone(),
-            });
-        }
-    }
-    entries
+fn transaction_entries(transactions: &BTreeMap<String, Transaction>) -> impl Iterator<Item = Entry> {
+    let entry =
+        |(id, one): (&String, &Transaction)| Entry::Transaction { id: id.clone(), transaction: Box::new(one.clone()) };
+    transactions.iter().map(entry)
 }
 
 /// A cluster id as Kafka makes them: a random UUID in URL-safe base64 without padding.

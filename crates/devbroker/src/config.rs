@@ -1,5 +1,6 @@
 //! Options of the development broker.
 
+use crate::txn::Version;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +40,13 @@ pub struct DevBrokerConfig {
     pub initial_rebalance_delay: Duration,
     /// Smallest session time-out a group member may ask for (`group.min.session.timeout.ms`). Default 6 s.
     pub min_session_timeout: Duration,
+    /// Longest transaction a producer may ask for (`transaction.max.timeout.ms`). Default 15 min.
+    pub max_transaction_timeout: Duration,
+    /// Highest `transaction.version` that clients are told of: 2, or 1 to have them speak the older protocol. Default 2.
+    pub transaction_version: i16,
+    /// How long after the end of a transaction its markers are written; until then its producer is told to wait
+    /// (`CONCURRENT_TRANSACTIONS`). Default 0.
+    pub transaction_marker_delay: Duration,
     /// With a data folder: bytes of each partition's newest batches that stay in memory beside the files. Default 32 MiB.
     pub cached_bytes_per_partition: usize,
 }
@@ -68,7 +76,17 @@ impl Default for DevBrokerConfig {
             max_message_bytes: 1_048_588,
             initial_rebalance_delay: Duration::ZERO,
             min_session_timeout: Duration::from_secs(6),
+            max_transaction_timeout: Duration::from_secs(15 * 60),
+            transaction_version: 2,
+            transaction_marker_delay: Duration::ZERO,
             cached_bytes_per_partition: 32 << 20,
         }
+    }
+}
+
+impl DevBrokerConfig {
+    /// The transaction protocol that the broker speaks where no request says which.
+    pub(crate) fn transaction_version(&self) -> Version {
+        if self.transaction_version >= 2 { Version::Two } else { Version::One }
     }
 }

@@ -5,7 +5,9 @@
 //! counts, which keeps it small.
 
 use crate::error::{Error, Result};
+use crate::group::TxnOffset;
 use crate::sync::lock;
+use crate::txn::{Phase, Transaction, Version};
 use bytes::{Buf, BufMut};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -62,6 +64,24 @@ pub(crate) enum Entry {
     ProducerIds {
         next: i64,
     },
+    /// The state of a transactional id.
+    Transaction {
+        id: String,
+        transaction: Box<Transaction>,
+    },
+    /// An offset that is committed when the producer's transaction is.
+    TxnOffset {
+        producer_id: i64,
+        group: String,
+        topic: String,
+        partition: i32,
+        offset: TxnOffset,
+    },
+    /// The transaction of the producer's offsets has ended.
+    TxnOffsetsEnded {
+        producer_id: i64,
+        commit: bool,
+    },
 }
 
 impl Entry {
@@ -98,9 +118,7 @@ impl Entry {
                 put(&mut out, group);
                 put(&mut out, topic);
                 out.put_i32(*partition);
-                out.put_i64(committed.offset);
-                out.put_i32(committed.leader_epoch);
-                put(&mut out, &committed.metadata);
+                put_committed(&mut out, committed);
             }
             Self::OffsetDeleted { group, topic, partition } => {
                 out.put_u8(5);
@@ -115,6 +133,25 @@ impl Entry {
             Self::ProducerIds { next } => {
                 out.put_u8(7);
                 out.put_i64(*next);
+            }
+            Self::Transaction { id, transaction } => {
+                out.put_u8(8);
+                put(&mut out, id);
+                put_transaction(&mut out, transaction);
+            }
+            Self::TxnOffset { producer_id, group, topic, partition, offset } => {
+                out.put_u8(9);
+                out.put_i64(*producer_id);
+                put(&mut out, group);
+                put(&mut out, topic);
+                out.put_i32(*partition);
+                put_committed(&mut out, &offset.committed);
+                out.put_u8(u8::from(offset.superseded));
+            }
+            Self::TxnOffsetsEnded { producer_id, commit } => {
+                out.put_u8(10);
+                out.put_i64(*producer_id);
+                out.put_u8(u8::from(*commit));
             }
         }
         out
@@ -145,15 +182,22 @@ impl Entry {
                 group: text(input)?,
                 topic: text(input)?,
                 partition: input.try_get_i32().ok()?,
-                committed: Committed {
-                    offset: input.try_get_i64().ok()?,
-                    leader_epoch: input.try_get_i32().ok()?,
-                    metadata: text(input)?,
-                },
+                committed: committed(input)?,
             },
             5 => Self::OffsetDeleted { group: text(input)?, topic: text(input)?, partition: input.try_get_i32().ok()? },
             6 => Self::GroupDeleted { group: text(input)? },
             7 => Self::ProducerIds { next: input.try_get_i64().ok()? },
+            8 => Self::Transaction { id: text(input)?, transaction: Box::new(transaction(input)?) },
+            9 => Self::TxnOffset {
+                producer_id: input.try_get_i64().ok()?,
+                group: text(input)?,
+                topic: text(input)?,
+                partition: input.try_get_i32().ok()?,
+                offset: TxnOffset { committed: committed(input)?, superseded: input.try_get_u8().ok()? != 0 },
+            },
+            10 => {
+                Self::TxnOffsetsEnded { producer_id: input.try_get_i64().ok()?, commit: input.try_get_u8().ok()? != 0 }
+            }
             _ => return None,
         })
     }
@@ -169,6 +213,60 @@ fn text(input: &mut &[u8]) -> Option<String> {
     let (text, rest) = input.split_at_checked(length)?;
     *input = rest;
     String::from_utf8(text.to_vec()).ok()
+}
+
+fn put_committed(out: &mut Vec<u8>, committed: &Committed) {
+    out.put_i64(committed.offset);
+    out.put_i32(committed.leader_epoch);
+    put(out, &committed.metadata);
+}
+
+fn committed(input: &mut &[u8]) -> Option<Committed> {
+    Some(Committed {
+        offset: input.try_get_i64().ok()?,
+        leader_epoch: input.try_get_i32().ok()?,
+        metadata: text(input)?,
+    })
+}
+
+fn put_transaction(out: &mut Vec<u8>, one: &Transaction) {
+    out.put_i64(one.producer_id);
+    out.put_i64(one.previous_producer_id);
+    out.put_i64(one.next_producer_id);
+    out.put_i16(one.epoch);
+    out.put_i16(one.last_epoch);
+    out.put_i32(one.timeout_ms);
+    out.put_u8(one.phase as u8);
+    out.put_u8(u8::from(one.version == Version::Two));
+    out.put_i64(one.started_ms);
+    out.put_i64(one.updated_ms);
+    out.put_u32(u32::try_from(one.partitions.len()).unwrap_or(0));
+    for (topic, partition) in &one.partitions {
+        put(out, topic);
+        out.put_i32(*partition);
+    }
+    out.put_u32(u32::try_from(one.groups.len()).unwrap_or(0));
+    one.groups.iter().for_each(|group| put(out, group));
+}
+
+fn transaction(input: &mut &[u8]) -> Option<Transaction> {
+    let mut one = Transaction::new(input.try_get_i64().ok()?, 0, 0);
+    one.previous_producer_id = input.try_get_i64().ok()?;
+    one.next_producer_id = input.try_get_i64().ok()?;
+    one.epoch = input.try_get_i16().ok()?;
+    one.last_epoch = input.try_get_i16().ok()?;
+    one.timeout_ms = input.try_get_i32().ok()?;
+    one.phase = *Phase::ALL.get(usize::from(input.try_get_u8().ok()?))?;
+    one.version = if input.try_get_u8().ok()? == 0 { Version::One } else { Version::Two };
+    one.started_ms = input.try_get_i64().ok()?;
+    one.updated_ms = input.try_get_i64().ok()?;
+    for _ in 0..input.try_get_u32().ok()? {
+        one.partitions.insert((text(input)?, input.try_get_i32().ok()?));
+    }
+    for _ in 0..input.try_get_u32().ok()? {
+        one.groups.insert(text(input)?);
+    }
+    Some(one)
 }
 
 fn frame(out: &mut Vec<u8>, entry: &Entry) {
@@ -275,6 +373,15 @@ fn next_entry(mut input: &[u8]) -> Option<(Entry, &[u8])> {
 mod tests {
     use super::*;
 
+    fn open_transaction() -> Transaction {
+        let mut one = Transaction::new(4, 60_000, 5);
+        one.bump(None, 60_000, 6).unwrap();
+        one.begin(Version::Two, 7);
+        one.partitions.insert(("t".into(), 3));
+        one.groups.insert("g".into());
+        one
+    }
+
     fn entries() -> Vec<Entry> {
         vec![
             Entry::ClusterId("c".into()),
@@ -294,6 +401,18 @@ mod tests {
             },
             Entry::OffsetDeleted { group: "g".into(), topic: "t".into(), partition: 2 },
             Entry::GroupDeleted { group: "h".into() },
+            Entry::Transaction { id: "x".into(), transaction: Box::new(open_transaction()) },
+            Entry::TxnOffset {
+                producer_id: 4,
+                group: "g".into(),
+                topic: "t".into(),
+                partition: 1,
+                offset: TxnOffset {
+                    committed: Committed { offset: 6, leader_epoch: 2, metadata: String::new() },
+                    superseded: true,
+                },
+            },
+            Entry::TxnOffsetsEnded { producer_id: 4, commit: true },
             Entry::ProducerIds { next: 1000 },
         ]
     }
@@ -309,7 +428,7 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         for cut in 1..10 {
             std::fs::write(&path, &bytes[..bytes.len() - cut]).unwrap();
-            assert_eq!(Journal::load(dir.path()).unwrap(), entries()[..7]);
+            assert_eq!(Journal::load(dir.path()).unwrap(), entries()[..entries().len() - 1]);
         }
     }
 

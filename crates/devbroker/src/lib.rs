@@ -16,10 +16,10 @@
 //! ```
 //!
 //! Map: `server` reads frames and keeps the order of one connection; `api` has one file per API; `log` stores batches;
-//! `nodes` says which node leads and coordinates what; `group` is the classic group coordinator; `journal` keeps topics, configs and group offsets in the data folder; `faults` makes
-//! requests fail on demand.
+//! `nodes` says which node leads and coordinates what; `group` is the classic group coordinator, `txn` that of transactions; `journal`
+//! keeps topics, configs, group offsets and transactional ids in the data folder; `faults` makes requests fail on demand.
 //!
-//! Not there yet: transactions, the new group protocol, recompression (`compression.type` other than `producer`), SASL and TLS.
+//! Not there yet: the new group protocol, recompression (`compression.type` other than `producer`), SASL and TLS.
 
 mod api;
 mod broker;
@@ -36,6 +36,7 @@ mod spawn;
 mod sync;
 mod topic_configs;
 mod topics;
+mod txn;
 
 pub use broker::{BANNER, DevBroker};
 pub use config::DevBrokerConfig;

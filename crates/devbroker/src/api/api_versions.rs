@@ -3,13 +3,30 @@
 use super::{Context, Reply, VERSIONS, wire};
 use crate::faults::Api;
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+use kafka_protocol::protocol::StrBytes;
 
 pub(super) fn handle(cx: &Context<'_>, _: ApiVersionsRequest) -> ApiVersionsResponse {
-    ApiVersionsResponse::default()
+    const TRANSACTIONS: StrBytes = StrBytes::from_static_str("transaction.version");
+    let answer = ApiVersionsResponse::default()
         .with_api_keys(VERSIONS.iter().map(version).collect())
-        .with_throttle_time_ms(cx.throttle_ms())
+        .with_throttle_time_ms(cx.throttle_ms());
+    if cx.version < 3 {
+        return answer;
+    }
+    let level = cx.shared.config.transaction_version.clamp(0, 2);
+    answer
+        .with_supported_features(vec![
+            SupportedFeatureKey::default().with_name(TRANSACTIONS).with_min_version(0).with_max_version(2),
+        ])
+        .with_finalized_features_epoch(0)
+        .with_finalized_features(vec![
+            FinalizedFeatureKey::default()
+                .with_name(TRANSACTIONS)
+                .with_min_version_level(level)
+                .with_max_version_level(level),
+        ])
 }
 
 /// The answer to a client that is newer than this broker: in version 0, which every client can read.

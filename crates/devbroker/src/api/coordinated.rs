@@ -64,6 +64,9 @@ pub(super) fn named(api: Api, version: i16, mut body: Bytes) -> Option<Named> {
         Api::DescribeGroups => many(request!(m::DescribeGroupsRequest).groups),
         Api::DeleteGroups => many(request!(m::DeleteGroupsRequest).groups_names),
         Api::InitProducerId => request!(m::InitProducerIdRequest).transactional_id.map(|id| Named::Transaction(id.0)),
+        Api::AddPartitionsToTxn if version < 4 => {
+            Some(Named::Transaction(request!(m::AddPartitionsToTxnRequest).v3_and_below_transactional_id.0))
+        }
         Api::AddOffsetsToTxn => Some(Named::Transaction(request!(m::AddOffsetsToTxnRequest).transactional_id.0)),
         Api::EndTxn => Some(Named::Transaction(request!(m::EndTxnRequest).transactional_id.0)),
         _ => None,

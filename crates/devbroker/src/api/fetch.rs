@@ -5,7 +5,7 @@
 use super::fetch_session::{Key, Session, Wanted};
 use super::wire::{self, Reply};
 use super::{Context, wire::encode};
-use crate::log::{Partition, ReadError};
+use crate::log::{Aborted, Partition, Read, ReadError};
 use crate::topics::Topic;
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
@@ -30,7 +30,10 @@ struct Part {
     key: Key,
     error: i16,
     high_watermark: i64,
+    last_stable: i64,
     log_start: i64,
+    /// Only for `read_committed`.
+    aborted: Option<Vec<Aborted>>,
     records: Vec<Bytes>,
     bytes: usize,
     /// The leader and its epoch, if the error sends the client there.
@@ -38,6 +41,34 @@ struct Part {
     /// The replica that the client should rather read from; -1 is none.
     preferred: i32,
 }
+
+impl Part {
+    fn new(key: Key) -> Self {
+        Self {
+            key,
+            error: 0,
+            high_watermark: -1,
+            last_stable: -1,
+            log_start: -1,
+            aborted: None,
+            records: Vec::new(),
+            bytes: 0,
+            leader: None,
+            preferred: -1,
+        }
+    }
+}
+
+/// What a request wants of all partitions.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    rack: &'a str,
+    /// Only what no open transaction can still change.
+    committed: bool,
+}
+
+/// `isolation_level` of clients that want only what is committed.
+pub(super) const READ_COMMITTED: i8 = 1;
 
 pub(super) async fn handle(cx: &Context<'_>, correlation: i32, request: FetchRequest) -> wire::Result<Reply> {
     let refuse = |code: i16| encode(correlation, cx.version, &FetchResponse::default().with_error_code(code));
@@ -70,8 +101,8 @@ async fn read_or_wait(cx: &Context<'_>, request: &FetchRequest, session: &Sessio
         parts.iter().map(|part| part.bytes).sum::<usize>() >= min_bytes
             || parts.iter().any(|part| part.error != 0 || part.preferred >= 0)
     };
-    let rack = request.rack_id.as_str();
-    let mut parts = read(cx, session, &logs, rack, max_bytes);
+    let asked = Asked { rack: request.rack_id.as_str(), committed: request.isolation_level == READ_COMMITTED };
+    let mut parts = read(cx, session, &logs, asked, max_bytes);
     if wait.is_zero() || logs.is_empty() || enough(&parts) {
         return parts;
     }
@@ -81,7 +112,7 @@ async fn read_or_wait(cx: &Context<'_>, request: &FetchRequest, session: &Sessio
         for (_, log) in logs.iter().flatten() {
             log.wait(&cx.connection.wake);
         }
-        parts = read(cx, session, &logs, rack, max_bytes);
+        parts = read(cx, session, &logs, asked, max_bytes);
         if enough(&parts) || tokio::time::timeout_at(deadline, cx.connection.wake.notified()).await.is_err() {
             return parts;
         }
@@ -113,12 +144,12 @@ fn resolve(cx: &Context<'_>, session: &Session) -> Vec<Log> {
         .collect()
 }
 
-fn read(cx: &Context<'_>, session: &Session, logs: &[Log], rack: &str, max_bytes: usize) -> Vec<Part> {
+fn read(cx: &Context<'_>, session: &Session, logs: &[Log], asked: Asked<'_>, max_bytes: usize) -> Vec<Part> {
     let mut left = max_bytes;
     let mut empty = true;
     let mut parts = Vec::with_capacity(logs.len());
     for ((key, wanted), log) in session.partitions.iter().zip(logs) {
-        let part = read_one(cx, key, wanted, log, rack, left, empty);
+        let part = read_one(cx, key, wanted, log, asked, left, empty);
         empty &= part.bytes == 0;
         left = left.saturating_sub(part.bytes);
         parts.push(part);
@@ -131,20 +162,12 @@ fn read_one(
     key: &Key,
     wanted: &Wanted,
     log: &Log,
-    rack: &str,
+    asked: Asked<'_>,
     left: usize,
     at_least_one: bool,
 ) -> Part {
-    let mut part = Part {
-        key: key.clone(),
-        error: 0,
-        high_watermark: -1,
-        log_start: -1,
-        records: Vec::new(),
-        bytes: 0,
-        leader: None,
-        preferred: -1,
-    };
+    let committed = asked.committed;
+    let mut part = Part::new(key.clone());
     let failed = |mut part: Part, error: ResponseError| {
         part.error = error.code();
         part
@@ -168,8 +191,8 @@ fn read_one(
             cx.current_leader(topic, key.partition).filter(|_| cx.version >= 16 && wire::is_about_leader(error.code()));
         return failed(part, error);
     }
-    let preferred = cluster.preferred_replica(cx.node(), topic, key.partition, rack);
-    let limit = match preferred {
+    let preferred = cluster.preferred_replica(cx.node(), topic, key.partition, asked.rack);
+    let max_bytes = match preferred {
         Some(replica) => {
             part.preferred = replica;
             0
@@ -177,11 +200,13 @@ fn read_one(
         None => usize::try_from(wanted.max_bytes).unwrap_or(0).min(left),
     };
     let at_least_one = at_least_one && preferred.is_none();
-    match log.read(wanted.offset, limit, at_least_one, &mut part.records) {
+    match log.read(Read { offset: wanted.offset, max_bytes, at_least_one, committed }, &mut part.records) {
         Ok(slice) => {
             part.bytes = slice.bytes;
             part.high_watermark = slice.high_watermark;
+            part.last_stable = slice.last_stable;
             part.log_start = slice.log_start;
+            part.aborted = committed.then_some(slice.aborted);
             part
         }
         Err(ReadError::OutOfRange) => failed(part, ResponseError::OffsetOutOfRange),
@@ -275,16 +300,11 @@ impl Frame {
         self.head.put_i32(part.key.partition);
         self.head.put_i16(part.error);
         self.head.put_i64(part.high_watermark);
-        self.head.put_i64(part.high_watermark); // last stable offset
+        self.head.put_i64(part.last_stable);
         if version >= 5 {
             self.head.put_i64(part.log_start);
         }
-        // No aborted transactions: null, which in the compact form is 0.
-        if flexible {
-            self.head.put_u8(0);
-        } else {
-            self.head.put_i32(-1);
-        }
+        self.aborted(flexible, part.aborted.as_deref());
         if version >= 11 {
             self.head.put_i32(part.preferred);
         }
@@ -329,6 +349,20 @@ impl Frame {
         self.head.put_slice(&[1, NODE_ENDPOINTS]);
         self.varint(inner.head.len());
         self.head.put_slice(&inner.head);
+    }
+
+    fn aborted(&mut self, flexible: bool, aborted: Option<&[Aborted]>) {
+        match aborted {
+            Some(aborted) => self.length(flexible, aborted.len()),
+            // Null, which in the compact form is 0.
+            None if flexible => self.head.put_u8(0),
+            None => self.head.put_i32(-1),
+        }
+        for one in aborted.unwrap_or_default() {
+            self.head.put_i64(one.producer_id);
+            self.head.put_i64(one.first_offset);
+            self.tags(flexible);
+        }
     }
 
     fn tags(&mut self, flexible: bool) {
@@ -398,14 +432,15 @@ mod tests {
             let name = if version >= 13 { String::new() } else { "topic".to_owned() };
             let key = |partition| Key { name: name.clone(), id, partition };
             let part = |partition, records: Vec<Bytes>| Part {
-                key: key(partition),
-                error: 0,
                 high_watermark: 77,
+                last_stable: 70,
                 log_start: 5,
+                aborted: (partition == 0).then(|| vec![Aborted::new(9, 33, 40), Aborted::new(8, 34, 41)]),
                 bytes: records.iter().map(Bytes::len).sum(),
                 records,
                 leader: if version >= 16 { Some((2, 7)) } else { None },
                 preferred: 3,
+                ..Part::new(key(partition))
             };
             let leaders = [NodeEndpoint::default()
                 .with_node_id(2.into())
@@ -428,7 +463,10 @@ mod tests {
             let topic = &response.responses[0];
             assert_eq!((topic.topic.to_string(), topic.topic_id), (name.clone(), id));
             let partition = &topic.partitions[0];
-            assert_eq!((partition.high_watermark, partition.last_stable_offset), (77, 77));
+            assert_eq!((partition.high_watermark, partition.last_stable_offset), (77, 70));
+            let aborted = partition.aborted_transactions.as_ref().unwrap();
+            assert_eq!((aborted.len(), aborted[1].producer_id.0, aborted[1].first_offset), (2, 8, 34));
+            assert_eq!(topic.partitions[1].aborted_transactions, None);
             assert_eq!(partition.records.as_ref().unwrap().len(), 5 + large.len());
             assert_eq!(topic.partitions[1].partition_index, 300);
             if version >= 11 {

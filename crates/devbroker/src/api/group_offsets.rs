@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::wire::{text, topic_name};
-use crate::group::CommitBy;
+use crate::group::{CommitBy, Group};
 use crate::journal::Committed;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
@@ -18,7 +18,7 @@ use kafka_protocol::messages::{
 use std::collections::BTreeMap;
 
 /// Kafka's `offset.metadata.max.bytes`.
-const LONGEST_METADATA: usize = 4096;
+pub(super) const LONGEST_METADATA: usize = 4096;
 
 pub(super) fn commit(cx: &Context<'_>, request: OffsetCommitRequest) -> OffsetCommitResponse {
     let mut accepted = Vec::new();
@@ -54,6 +54,7 @@ pub(super) fn commit(cx: &Context<'_>, request: OffsetCommitRequest) -> OffsetCo
         instance_id: request.group_instance_id.as_deref(),
         generation: request.generation_id_or_member_epoch,
         knows_missing_groups: cx.version >= 9,
+        transactional: false,
     };
     if let Err(error) = cx.shared.groups.commit(&request.group_id, by, accepted) {
         // A refused member is told so for every partition, whatever else is wrong with it.
@@ -63,30 +64,41 @@ pub(super) fn commit(cx: &Context<'_>, request: OffsetCommitRequest) -> OffsetCo
     OffsetCommitResponse::default().with_topics(topics)
 }
 
-type Found = BTreeMap<String, Vec<(i32, Committed)>>;
+/// A partition's committed offset, or the code of why it is not told.
+type Found = BTreeMap<String, Vec<(i32, Committed, i16)>>;
 
 fn nothing() -> Committed {
     Committed { offset: -1, leader_epoch: -1, metadata: String::new() }
 }
 
-/// Offsets of the topics asked for, or all that the group has.
-fn look_up(cx: &Context<'_>, group: &str, topics: Option<Vec<(String, Vec<i32>)>>) -> Found {
-    let known = cx.shared.groups.with(group, |group| group.offsets.clone()).unwrap_or_default();
+/// Offsets of the topics asked for, or all that the group has; with `stable` only those that no open transaction may change.
+fn look_up(cx: &Context<'_>, group: &str, topics: Option<Vec<(String, Vec<i32>)>>, stable: bool) -> Found {
+    cx.shared
+        .groups
+        .with(group, |group| look_up_in(Some(group), topics.clone(), stable))
+        .unwrap_or_else(|| look_up_in(None, topics, stable))
+}
+
+fn look_up_in(group: Option<&Group>, topics: Option<Vec<(String, Vec<i32>)>>, stable: bool) -> Found {
+    let told = |key: (String, i32)| {
+        if stable && group.is_some_and(|group| group.is_unstable(&key)) {
+            return (key.1, nothing(), ResponseError::UnstableOffsetCommit.code());
+        }
+        let committed = group.and_then(|group| group.offsets.get(&key).cloned());
+        (key.1, committed.unwrap_or_else(nothing), 0)
+    };
     let mut found = Found::new();
     match topics {
         Some(topics) => {
             for (topic, partitions) in topics {
-                let entries = partitions.into_iter().map(|partition| {
-                    let committed = known.get(&(topic.clone(), partition)).cloned();
-                    (partition, committed.unwrap_or_else(nothing))
-                });
-                let entries: Vec<_> = entries.collect();
+                let entries: Vec<_> =
+                    partitions.into_iter().map(|partition| told((topic.clone(), partition))).collect();
                 found.entry(topic).or_default().extend(entries);
             }
         }
         None => {
-            for ((topic, partition), committed) in known {
-                found.entry(topic).or_default().push((partition, committed));
+            for key in group.into_iter().flat_map(|group| group.offsets.keys()) {
+                found.entry(key.0.clone()).or_default().push(told(key.clone()));
             }
         }
     }
@@ -94,6 +106,7 @@ fn look_up(cx: &Context<'_>, group: &str, topics: Option<Vec<(String, Vec<i32>)>
 }
 
 pub(super) fn fetch(cx: &Context<'_>, request: OffsetFetchRequest) -> OffsetFetchResponse {
+    let stable = request.require_stable;
     if cx.version >= 8 {
         let groups = request
             .groups
@@ -103,7 +116,8 @@ pub(super) fn fetch(cx: &Context<'_>, request: OffsetFetchRequest) -> OffsetFetc
                     topics.into_iter().map(|topic| (topic.name.to_string(), topic.partition_indexes)).collect()
                 });
                 let answer = OffsetFetchResponseGroup::default().with_group_id(group.group_id.clone());
-                answer.with_topics(look_up(cx, &group.group_id, topics).into_iter().map(topic_of_group).collect())
+                answer
+                    .with_topics(look_up(cx, &group.group_id, topics, stable).into_iter().map(topic_of_group).collect())
             })
             .collect();
         return OffsetFetchResponse::default().with_groups(groups);
@@ -111,33 +125,35 @@ pub(super) fn fetch(cx: &Context<'_>, request: OffsetFetchRequest) -> OffsetFetc
     let topics = request
         .topics
         .map(|topics| topics.into_iter().map(|topic| (topic.name.to_string(), topic.partition_indexes)).collect());
-    let found = look_up(cx, &request.group_id, topics);
+    let found = look_up(cx, &request.group_id, topics, stable);
     OffsetFetchResponse::default().with_topics(found.into_iter().map(topic_alone).collect())
 }
 
-fn topic_of_group((name, partitions): (String, Vec<(i32, Committed)>)) -> OffsetFetchResponseTopics {
+fn topic_of_group((name, partitions): (String, Vec<(i32, Committed, i16)>)) -> OffsetFetchResponseTopics {
     let partitions = partitions
         .into_iter()
-        .map(|(index, committed)| {
+        .map(|(index, committed, error)| {
             OffsetFetchResponsePartitions::default()
                 .with_partition_index(index)
                 .with_committed_offset(committed.offset)
                 .with_committed_leader_epoch(committed.leader_epoch)
                 .with_metadata(Some(text(committed.metadata)))
+                .with_error_code(error)
         })
         .collect();
     OffsetFetchResponseTopics::default().with_name(topic_name(&name)).with_partitions(partitions)
 }
 
-fn topic_alone((name, partitions): (String, Vec<(i32, Committed)>)) -> OffsetFetchResponseTopic {
+fn topic_alone((name, partitions): (String, Vec<(i32, Committed, i16)>)) -> OffsetFetchResponseTopic {
     let partitions = partitions
         .into_iter()
-        .map(|(index, committed)| {
+        .map(|(index, committed, error)| {
             OffsetFetchResponsePartition::default()
                 .with_partition_index(index)
                 .with_committed_offset(committed.offset)
                 .with_committed_leader_epoch(committed.leader_epoch)
                 .with_metadata(Some(text(committed.metadata)))
+                .with_error_code(error)
         })
         .collect();
     OffsetFetchResponseTopic::default().with_name(topic_name(&name)).with_partitions(partitions)

@@ -1,6 +1,7 @@
 //! ListOffsets and OffsetForLeaderEpoch.
 
 use super::Context;
+use super::fetch::READ_COMMITTED;
 use crate::log::Partition;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
@@ -17,6 +18,7 @@ const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
 pub(super) fn list(cx: &Context<'_>, request: ListOffsetsRequest) -> ListOffsetsResponse {
+    let committed = request.isolation_level == READ_COMMITTED;
     let mut response = ListOffsetsResponse::default();
     for topic in request.topics {
         let found = cx.shared.topics.by_name(&topic.name);
@@ -33,7 +35,7 @@ pub(super) fn list(cx: &Context<'_>, request: ListOffsetsRequest) -> ListOffsets
                 let led = cx.check_leader(found.as_deref(), wanted.partition_index, wanted.current_leader_epoch);
                 let error = led.err().map_or(0, |error| error.code());
                 match partition {
-                    Some(partition) if error == 0 => match look_up(&partition, wanted.timestamp) {
+                    Some(partition) if error == 0 => match look_up(&partition, wanted.timestamp, committed) {
                         Ok(Some((offset, timestamp))) => answer
                             .with_offset(offset)
                             .with_timestamp(timestamp)
@@ -53,14 +55,16 @@ pub(super) fn list(cx: &Context<'_>, request: ListOffsetsRequest) -> ListOffsets
 }
 
 /// Offset and timestamp; the timestamp is -1 where the question was not about time.
-fn look_up(partition: &Partition, timestamp: i64) -> Result<Option<(i64, i64)>, ResponseError> {
+fn look_up(partition: &Partition, timestamp: i64, committed: bool) -> Result<Option<(i64, i64)>, ResponseError> {
     let (start, end) = partition.range();
+    let end = if committed { partition.last_stable() } else { end };
+    let fetchable = |found: Option<(i64, i64)>| found.filter(|(offset, _)| *offset < end);
     match timestamp {
         LATEST => Ok(Some((end, -1))),
         EARLIEST | EARLIEST_LOCAL => Ok(Some((start, -1))),
-        MAX_TIMESTAMP => Ok(partition.max_timestamp()),
+        MAX_TIMESTAMP => Ok(fetchable(partition.max_timestamp())),
         LATEST_TIERED | EARLIEST_PENDING_UPLOAD => Ok(None),
-        0.. => Ok(partition.find_timestamp(timestamp)),
+        0.. => Ok(fetchable(partition.find_timestamp(timestamp))),
         _ => Err(ResponseError::UnsupportedVersion),
     }
 }

@@ -22,6 +22,7 @@ mod refuse;
 mod request;
 mod throttle;
 mod touched;
+mod transactions;
 mod wire;
 
 use crate::faults::Api;
@@ -55,6 +56,10 @@ pub(crate) const VERSIONS: &[(Api, i16, i16)] = &[
     (Api::DeleteRecords, 0, 2),
     (Api::InitProducerId, 0, 5),
     (Api::OffsetForLeaderEpoch, 2, 4),
+    (Api::AddPartitionsToTxn, 0, 5),
+    (Api::AddOffsetsToTxn, 0, 4),
+    (Api::EndTxn, 0, 5),
+    (Api::TxnOffsetCommit, 0, 5),
     (Api::DescribeConfigs, 1, 4),
     (Api::AlterConfigs, 0, 2),
     (Api::CreatePartitions, 0, 3),
@@ -103,7 +108,11 @@ async fn dispatch(context: &Context<'_>, api: Api, correlation: i32, mut body: B
             answer!(id, cx, body, m::IncrementalAlterConfigsRequest, configs::alter_incrementally)
         }
         Api::FindCoordinator => answer!(id, cx, body, m::FindCoordinatorRequest, coordinator::find),
-        Api::InitProducerId => answer!(id, cx, body, m::InitProducerIdRequest, coordinator::init_producer_id),
+        Api::InitProducerId => answer!(id, cx, body, m::InitProducerIdRequest, transactions::init_producer_id),
+        Api::AddPartitionsToTxn => answer!(id, cx, body, m::AddPartitionsToTxnRequest, transactions::add_partitions),
+        Api::AddOffsetsToTxn => answer!(id, cx, body, m::AddOffsetsToTxnRequest, transactions::add_offsets),
+        Api::TxnOffsetCommit => answer!(id, cx, body, m::TxnOffsetCommitRequest, transactions::commit_offsets),
+        Api::EndTxn => answer!(id, cx, body, m::EndTxnRequest, transactions::end),
         Api::JoinGroup => answer!(parks: id, cx, body, m::JoinGroupRequest, groups::join),
         Api::SyncGroup => answer!(parks: id, cx, body, m::SyncGroupRequest, groups::sync),
         Api::Heartbeat => answer!(id, cx, body, m::HeartbeatRequest, groups::heartbeat),
@@ -116,11 +125,7 @@ async fn dispatch(context: &Context<'_>, api: Api, correlation: i32, mut body: B
         Api::DeleteGroups => answer!(id, cx, body, m::DeleteGroupsRequest, group_admin::delete),
         Api::SaslHandshake
         | Api::SaslAuthenticate
-        | Api::AddPartitionsToTxn
-        | Api::AddOffsetsToTxn
-        | Api::EndTxn
         | Api::WriteTxnMarkers
-        | Api::TxnOffsetCommit
         | Api::DescribeProducers
         | Api::DescribeTransactions
         | Api::ListTransactions => Ok(Reply::Close("an API that this broker does not have")),

@@ -1,30 +1,35 @@
 //! Produce: batches are checked, placed and stored as they were sent.
 
+use super::transactions::unverified;
 use super::wire::{self, Reply, is_about_leader, text};
 use super::{Context, wire::encode};
 use crate::log::Appended;
 use crate::topics::Topic;
+use crate::txn::{Ask, Version};
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::produce_request::TopicProduceData;
 use kafka_protocol::messages::produce_response::{LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
+use milena_kafka::records::BatchHeader;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) fn handle(cx: &Context<'_>, correlation: i32, request: ProduceRequest) -> wire::Result<Reply> {
     let refused = if !matches!(request.acks, -1..=1) {
         ResponseError::InvalidRequiredAcks.code()
-    } else if request.transactional_id.is_some() {
+    } else if request.transactional_id.is_none() && any_transactional(&request) {
         ResponseError::TransactionalIdAuthorizationFailed.code()
     } else {
         0
     };
+    let transactional_id = request.transactional_id.clone();
+    let transactional_id = transactional_id.as_ref().map(|id| id.as_str());
     let mut response = ProduceResponse::default();
     let mut failed = false;
     let mut leaders = BTreeSet::new();
     for data in request.topic_data {
-        let answered = topic(cx, data, request.acks, refused, &mut leaders);
+        let answered = topic(cx, data, request.acks, transactional_id, refused, &mut leaders);
         failed |= answered.partition_responses.iter().any(|partition| partition.error_code != 0);
         response.responses.push(answered);
     }
@@ -38,10 +43,17 @@ pub(super) fn handle(cx: &Context<'_>, correlation: i32, request: ProduceRequest
     }
 }
 
+fn any_transactional(request: &ProduceRequest) -> bool {
+    let mut batches =
+        request.topic_data.iter().flat_map(|topic| &topic.partition_data).filter_map(|one| one.records.as_ref());
+    batches.any(|batch| BatchHeader::read(batch).is_ok_and(|header| header.is_transactional()))
+}
+
 fn topic(
     cx: &Context<'_>,
     data: TopicProduceData,
     acks: i16,
+    transactional_id: Option<&str>,
     refused: i16,
     leaders: &mut BTreeSet<i32>,
 ) -> TopicProduceResponse {
@@ -58,7 +70,7 @@ fn topic(
             let error = ResponseError::try_from_code(refused).unwrap_or(ResponseError::UnknownServerError);
             Err((error, "the request was refused as a whole"))
         } else {
-            append(cx, topic.as_ref(), missing, partition.index, partition.records, acks)
+            append(cx, topic.as_ref(), missing, partition.index, partition.records, acks, transactional_id)
         };
         response.partition_responses.push(match appended {
             Ok(appended) => answer
@@ -94,6 +106,7 @@ fn append(
     index: i32,
     records: Option<Bytes>,
     acks: i16,
+    transactional_id: Option<&str>,
 ) -> Result<Appended, (ResponseError, &'static str)> {
     let topic = topic.ok_or((missing, "there is no such topic"))?;
     let partition =
@@ -101,8 +114,27 @@ fn append(
     if let Err(error) = cx.check_leader(Some(topic), index, -1) {
         return Err((error, "this node does not lead the partition"));
     }
-    match records {
-        Some(records) if !records.is_empty() => partition.append(&records, acks),
-        _ => Err((ResponseError::InvalidRecord, "a produce request has exactly one record batch per partition")),
+    let Some(records) = records.filter(|records| !records.is_empty()) else {
+        return Err((ResponseError::InvalidRecord, "a produce request has exactly one record batch per partition"));
+    };
+    let Some(transactional_id) = transactional_id else { return partition.append(&records, acks) };
+    let Some((producer_id, epoch)) = partition.unverified(&records) else { return partition.append(&records, acks) };
+    let ask = Ask {
+        transactional_id,
+        producer_id,
+        epoch,
+        version: if cx.version >= 12 { Version::Two } else { Version::One },
+    };
+    let append = || partition.append_verified(&records, acks);
+    match cx.shared.transactions.append(ask, (topic.name.to_string(), index), append) {
+        Ok(appended) => appended,
+        Err(ResponseError::ConcurrentTransactions) if ask.version == Version::One => {
+            // Older clients try again after this one, and would give up after the other.
+            Err((ResponseError::NotEnoughReplicas, "the producer's last transaction is still ending"))
+        }
+        Err(error) => Err((
+            unverified(error, cx.version >= 11),
+            "the partition is not part of an open transaction of the producer",
+        )),
     }
 }

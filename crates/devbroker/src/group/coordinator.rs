@@ -1,9 +1,9 @@
 //! The groups of a broker: finds them, runs their requests under their lock, and keeps their time.
 
+use super::kept::KeptGroups;
 use super::member::{JoinAnswer, Member, SyncAnswer};
-use super::offsets::CommitBy;
+use super::offsets::{CommitBy, TxnOffset, decided};
 use super::state::{Group, Phase};
-use crate::broker::Offsets;
 use crate::config::DevBrokerConfig;
 use crate::journal::{Committed, Entry, Journal};
 use crate::sync::{lock, stopped};
@@ -76,16 +76,15 @@ pub(crate) struct Groups {
 
 impl Groups {
     /// The groups that a journal has offsets of.
-    pub fn new(config: Arc<DevBrokerConfig>, journal: Arc<Journal>, kept: Offsets) -> Self {
-        let groups = kept
-            .into_iter()
-            .filter(|(_, offsets)| !offsets.is_empty())
-            .map(|(id, offsets)| {
-                let mut group = Group::new(&id);
-                group.offsets = offsets;
-                (id, Arc::new(Mutex::new(group)))
-            })
-            .collect();
+    pub fn new(config: Arc<DevBrokerConfig>, journal: Arc<Journal>, kept: KeptGroups) -> Self {
+        let mut groups = BTreeMap::new();
+        for (id, offsets) in kept.offsets.into_iter().filter(|(_, offsets)| !offsets.is_empty()) {
+            groups.entry(id.clone()).or_insert_with(|| Group::new(&id)).offsets = offsets;
+        }
+        for (id, pending) in kept.pending.into_iter().filter(|(_, pending)| !pending.is_empty()) {
+            groups.entry(id.clone()).or_insert_with(|| Group::new(&id)).txn_offsets = pending;
+        }
+        let groups = groups.into_iter().map(|(id, group)| (id, Arc::new(Mutex::new(group)))).collect();
         Self { groups: Mutex::new(groups), config, journal, alarm: Mutex::new(None), earlier: Notify::new() }
     }
 
@@ -266,9 +265,63 @@ impl Groups {
                 })
                 .collect();
             self.journal.append(&entries).map_err(|_| ResponseError::CoordinatorNotAvailable)?;
+            for pending in group.txn_offsets.values_mut() {
+                for (key, _) in &offsets {
+                    if let Some(pending) = pending.get_mut(key) {
+                        pending.superseded = true;
+                    }
+                }
+            }
             group.offsets.extend(offsets);
             Ok(())
         })
+    }
+
+    /// Commits offsets with a transaction: they count once it is committed. All or none.
+    pub fn commit_in_transaction(
+        &self,
+        group: &str,
+        by: CommitBy<'_>,
+        producer_id: i64,
+        offsets: Vec<((String, i32), Committed)>,
+    ) -> Result<(), ResponseError> {
+        self.with_new(group, |group| {
+            group.check_commit(by)?;
+            let offsets: Vec<((String, i32), TxnOffset)> =
+                offsets.into_iter().map(|(key, committed)| (key, TxnOffset { committed, superseded: false })).collect();
+            let entries: Vec<Entry> = offsets
+                .iter()
+                .map(|((topic, partition), offset)| Entry::TxnOffset {
+                    producer_id,
+                    group: group.id.clone(),
+                    topic: topic.clone(),
+                    partition: *partition,
+                    offset: offset.clone(),
+                })
+                .collect();
+            self.journal.append(&entries).map_err(|_| ResponseError::CoordinatorNotAvailable)?;
+            if !offsets.is_empty() {
+                group.txn_offsets.entry(producer_id).or_default().extend(offsets);
+            }
+            Ok(())
+        })
+    }
+
+    /// Commits or drops the offsets of a producer's transaction.
+    pub fn end_transaction(&self, producer_id: i64, commit: bool) {
+        let mut any = false;
+        for group in self.all() {
+            let mut group = lock(&group);
+            let Some(ended) = group.txn_offsets.remove(&producer_id) else { continue };
+            any = true;
+            if commit {
+                group.offsets.extend(decided(ended));
+            }
+        }
+        // A failed write is logged by the journal; the next start has the transaction's end to go by.
+        if any && self.journal.append(&[Entry::TxnOffsetsEnded { producer_id, commit }]).is_err() {
+            tracing::warn!(producer_id, "the end of a transaction's offsets is not kept");
+        }
     }
 
     /// Deletes offsets of partitions that nobody subscribes to; one result per partition, or one for all.
@@ -314,6 +367,7 @@ impl Groups {
             let deleted = Entry::GroupDeleted { group: id.to_owned() };
             self.journal.append(&[deleted]).map_err(|_| ResponseError::CoordinatorNotAvailable)?;
             group.offsets.clear();
+            group.txn_offsets.clear();
             group.phase = Phase::Dead;
         }
         self.remove(id, &entry);
@@ -323,7 +377,9 @@ impl Groups {
     /// Drops the offsets of a deleted topic; its journal entry says the same.
     pub fn forget_topic(&self, topic: &str) {
         for group in self.all() {
-            lock(&group).offsets.retain(|(name, _), _| name != topic);
+            let mut group = lock(&group);
+            group.offsets.retain(|(name, _), _| name != topic);
+            group.txn_offsets.values_mut().for_each(|offsets| offsets.retain(|(name, _), _| name != topic));
         }
     }
 }

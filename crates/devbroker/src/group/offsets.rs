@@ -1,9 +1,23 @@
 //! Committed offsets of a group: who may commit, and what is subscribed.
 
 use super::state::{Group, Phase};
+use crate::journal::Committed;
 use bytes::{Buf, Bytes};
 use kafka_protocol::ResponseError;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+
+/// An offset that is committed when its transaction is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TxnOffset {
+    pub committed: Committed,
+    /// A plain commit has come after it, and stays.
+    pub superseded: bool,
+}
+
+/// What a committed transaction's offsets change.
+pub(super) fn decided(offsets: BTreeMap<(String, i32), TxnOffset>) -> impl Iterator<Item = ((String, i32), Committed)> {
+    offsets.into_iter().filter(|(_, one)| !one.superseded).map(|(key, one)| (key, one.committed))
+}
 
 /// Who commits.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +27,8 @@ pub(crate) struct CommitBy<'a> {
     pub generation: i32,
     /// Version 9 and newer tell a group that does not exist from a wrong generation.
     pub knows_missing_groups: bool,
+    /// The commit is part of a transaction.
+    pub transactional: bool,
 }
 
 impl Group {
@@ -26,14 +42,18 @@ impl Group {
             let missing = ResponseError::GroupIdNotFound;
             return Err(if by.knows_missing_groups { missing } else { ResponseError::IllegalGeneration });
         }
+        if by.transactional && by.generation < 0 && by.member_id.is_empty() && by.instance_id.is_none() {
+            // Producers before KIP-447 do not say for which member they commit.
+            return Ok(());
+        }
         self.check_member(by.member_id, by.instance_id)?;
         if by.generation != self.generation {
             return Err(ResponseError::IllegalGeneration);
         }
-        if self.phase == Phase::Completing {
+        if self.phase == Phase::Completing && !by.transactional {
             return Err(ResponseError::RebalanceInProgress);
         }
-        if let Some(member) = self.members.get_mut(by.member_id) {
+        if let Some(member) = self.members.get_mut(by.member_id).filter(|_| !by.transactional) {
             member.touch();
         }
         Ok(())

@@ -2,12 +2,12 @@
 //!
 //! Counterpart: org.apache.kafka.coordinator.group.classic.ClassicGroup.
 
+use super::kept::{Offsets, TxnOffsets};
 use super::member::{JoinAnswer, Member, SyncAnswer};
-use crate::journal::Committed;
 use bytes::Bytes;
 use indexmap::IndexMap;
 use kafka_protocol::ResponseError;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -59,7 +59,9 @@ pub(crate) struct Group {
     /// While the first members of an empty group gather.
     pub gathering: bool,
     unsynced: HashSet<String>,
-    pub offsets: BTreeMap<(String, i32), Committed>,
+    pub offsets: Offsets,
+    /// Offsets that wait for the end of a transaction.
+    pub txn_offsets: TxnOffsets,
 }
 
 impl Group {
@@ -79,7 +81,8 @@ impl Group {
             sync_deadline: None,
             gathering: false,
             unsynced: HashSet::new(),
-            offsets: BTreeMap::new(),
+            offsets: Offsets::new(),
+            txn_offsets: TxnOffsets::new(),
         }
     }
 
@@ -352,6 +355,11 @@ impl Group {
         }
     }
 
+    /// Whether an open transaction may change the committed offset.
+    pub fn is_unstable(&self, partition: &(String, i32)) -> bool {
+        self.txn_offsets.values().any(|offsets| offsets.contains_key(partition))
+    }
+
     /// When the group needs to be looked at again.
     pub fn next_deadline(&self) -> Option<Instant> {
         let sessions = self.members.values().filter(|member| !member.is_waiting()).map(|member| member.expires);
@@ -362,7 +370,8 @@ impl Group {
 
     /// Whether nothing would be lost by forgetting the group.
     pub fn is_forgettable(&self) -> bool {
-        self.members.is_empty() && self.pending.is_empty() && self.offsets.is_empty() && self.generation == 0
+        let idle = self.members.is_empty() && self.pending.is_empty() && self.generation == 0;
+        idle && self.offsets.is_empty() && self.txn_offsets.is_empty()
     }
 
     /// Topics that members of a `consumer` group subscribe to; `None` if that cannot be told.

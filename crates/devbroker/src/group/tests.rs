@@ -5,13 +5,13 @@ use crate::config::DevBrokerConfig;
 use crate::journal::Committed;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 fn groups() -> Arc<Groups> {
-    Arc::new(Groups::new(Arc::new(DevBrokerConfig::default()), Arc::default(), BTreeMap::new()))
+    Arc::new(Groups::new(Arc::new(DevBrokerConfig::default()), Arc::default(), KeptGroups::default()))
 }
 
 fn joining(member: &str) -> Joining {
@@ -188,7 +188,13 @@ fn committed(offset: i64) -> Vec<((String, i32), Committed)> {
 #[tokio::test]
 async fn only_the_current_generation_commits() {
     let groups = groups();
-    let by = |member_id, generation| CommitBy { member_id, instance_id: None, generation, knows_missing_groups: false };
+    let by = |member_id, generation| CommitBy {
+        member_id,
+        instance_id: None,
+        generation,
+        knows_missing_groups: false,
+        transactional: false,
+    };
     assert_eq!(groups.commit("g", by("x", 3), committed(1)), Err(ResponseError::IllegalGeneration));
     assert!(groups.all().is_empty(), "a refused commit makes no group");
     assert_eq!(groups.commit("g", by("", -1), committed(5)), Ok(()));

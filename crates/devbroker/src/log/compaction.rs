@@ -11,11 +11,23 @@ use std::collections::HashMap;
 const BATCH_LENGTH: usize = 8;
 const CRC: usize = 17;
 const ATTRIBUTES: usize = 21;
+/// Lower byte of the attributes.
+const CODEC: usize = 22;
+const CODEC_MASK: u8 = 0x07;
 const MAX_TIMESTAMP: usize = 35;
 const COUNT: usize = 57;
 
 /// Newest offset of each key.
 pub(super) type Newest = HashMap<Vec<u8>, i64>;
+
+/// What compaction may take from a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cleaning {
+    /// It is old enough to lose its tombstones, or to go if it is a marker.
+    pub drop_tombstones: bool,
+    /// Its header stays even without records: it is the newest of its producer and says the sequence number.
+    pub keep_header: bool,
+}
 
 /// What compaction makes of a batch.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,6 +48,9 @@ fn records<'a>(header: &BatchHeader, batch: &'a [u8]) -> Result<Cow<'a, [u8]>, I
 /// Notes the keys of a batch; batches come in the order of the log.
 pub(super) fn note_keys(batch: &[u8], newest: &mut Newest) -> Result<(), InvalidRecords> {
     let header = BatchHeader::read(batch)?;
+    if header.is_control() {
+        return Ok(());
+    }
     let records = records(&header, batch)?;
     let mut iter = RecordIter::new(&header, &records);
     while let Some(record) = iter.next_checked() {
@@ -65,9 +80,13 @@ pub(super) fn all_have_keys(batch: &[u8]) -> Result<bool, InvalidRecords> {
     Ok(true)
 }
 
-/// Drops records that a newer one of the same key replaces, and tombstones if `drop_tombstones`. Offsets stay as they are.
-pub(super) fn compact(batch: &[u8], newest: &Newest, drop_tombstones: bool) -> Result<Compacted, InvalidRecords> {
+/// Drops records that a newer one of the same key replaces, all of them without `newest` (an aborted transaction's), and tombstones
+/// and markers that are old enough. Offsets stay as they are.
+pub(super) fn compact(batch: &[u8], newest: Option<&Newest>, what: Cleaning) -> Result<Compacted, InvalidRecords> {
     let header = BatchHeader::read(batch)?;
+    if header.is_control() {
+        return Ok(if what.drop_tombstones && !what.keep_header { Compacted::Empty } else { Compacted::Unchanged });
+    }
     let records = records(&header, batch)?;
     let mut kept = Vec::new();
     let mut count = 0;
@@ -77,8 +96,9 @@ pub(super) fn compact(batch: &[u8], newest: &Newest, drop_tombstones: bool) -> R
         let start = iter.byte_position();
         let Some(record) = iter.next_checked() else { break };
         let record = record?;
-        let is_newest = record.key.is_none_or(|key| newest.get(key) == Some(&record.offset));
-        if is_newest && !(drop_tombstones && record.value.is_none()) {
+        let is_newest =
+            newest.is_some_and(|newest| record.key.is_none_or(|key| newest.get(key) == Some(&record.offset)));
+        if is_newest && !(what.drop_tombstones && record.value.is_none()) {
             kept.extend_from_slice(records.get(start..iter.byte_position()).unwrap_or_default());
             count += 1;
             max_timestamp = max_timestamp.max(record.timestamp.unwrap_or(-1));
@@ -87,11 +107,16 @@ pub(super) fn compact(batch: &[u8], newest: &Newest, drop_tombstones: bool) -> R
     if count == header.count {
         return Ok(Compacted::Unchanged);
     }
-    if count == 0 {
+    if count == 0 && !what.keep_header {
         return Ok(Compacted::Empty);
     }
     let mut smaller = batch.get(..HEADER_LEN).unwrap_or_default().to_vec();
     match header.compression()? {
+        _ if count == 0 => {
+            // As Kafka leaves it: without codec, with the time that the batch had.
+            put(&mut smaller, CODEC, &[batch.get(CODEC).copied().unwrap_or_default() & !CODEC_MASK]);
+            max_timestamp = header.max_timestamp;
+        }
         Compression::None => smaller.extend_from_slice(&kept),
         codec => codec.compress(Level::default(), &kept, &mut smaller)?,
     }
@@ -129,6 +154,9 @@ mod tests {
         batch
     }
 
+    const NEW: Cleaning = Cleaning { drop_tombstones: false, keep_header: false };
+    const OLD: Cleaning = Cleaning { drop_tombstones: true, keep_header: false };
+
     fn contents(batch: &[u8]) -> Vec<(i64, String)> {
         let header = BatchHeader::read(batch).unwrap();
         header.check_crc(batch).unwrap();
@@ -146,15 +174,21 @@ mod tests {
             let mut newest = Newest::new();
             note_keys(&first, &mut newest).unwrap();
             note_keys(&second, &mut newest).unwrap();
-            let Compacted::Smaller(smaller) = compact(&first, &newest, false).unwrap() else { panic!("unchanged") };
+            let Compacted::Smaller(smaller) = compact(&first, Some(&newest), NEW).unwrap() else { panic!("unchanged") };
             assert_eq!(contents(&smaller), [(12, "c".into()), (13, "a".into())]);
             let header = BatchHeader::read(&smaller).unwrap();
             assert_eq!((header.base_offset, header.last_offset(), header.max_timestamp), (10, 13, 1003));
-            let Compacted::Smaller(smaller) = compact(&first, &newest, true).unwrap() else { panic!("unchanged") };
+            let Compacted::Smaller(smaller) = compact(&first, Some(&newest), OLD).unwrap() else { panic!("unchanged") };
             assert_eq!(contents(&smaller), [(13, "a".into())]);
-            assert_eq!(compact(&second, &newest, false).unwrap(), Compacted::Unchanged);
+            assert_eq!(compact(&second, Some(&newest), NEW).unwrap(), Compacted::Unchanged);
             newest.insert(b"b".to_vec(), 99);
-            assert_eq!(compact(&second, &newest, false).unwrap(), Compacted::Empty);
+            assert_eq!(compact(&second, Some(&newest), NEW).unwrap(), Compacted::Empty);
+            let last = Cleaning { keep_header: true, ..NEW };
+            let Compacted::Smaller(empty) = compact(&first, None, last).unwrap() else { panic!("unchanged") };
+            assert_eq!(contents(&empty), []);
+            let header = BatchHeader::read(&empty).unwrap();
+            assert_eq!((header.base_offset, header.last_offset(), header.count), (10, 13, 0));
+            assert_eq!(empty.len(), HEADER_LEN);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The logs: record batches of one partition each, in memory and, with a data folder, in segment files.
 
 mod compaction;
+mod control;
+mod epochs;
 mod files;
 mod memory;
 mod partition;
@@ -8,6 +10,9 @@ mod producers;
 #[cfg(test)]
 mod test_batches;
 mod timestamps;
+mod transactions;
 
+pub(crate) use control::Marker;
 pub(crate) use memory::Memory;
-pub(crate) use partition::{Appended, Partition, ReadError};
+pub(crate) use partition::{Appended, Partition, Read, ReadError};
+pub(crate) use transactions::Aborted;

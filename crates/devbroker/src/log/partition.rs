@@ -2,18 +2,26 @@
 //!
 //! Counterpart: org.apache.kafka.storage.internals.log.UnifiedLog.
 
-use super::compaction;
+mod append;
+mod cleaner;
+mod leading;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use super::control::Marker;
+use super::epochs::Epochs;
 use super::files::{Files, Place, Segment};
 use super::memory::{KEPT_PER_PARTITION, Memory};
-use super::producers::{Producers, Verdict};
-use super::timestamps;
+use super::producers::{ActiveProducer, Producers};
 use crate::error::Result;
-use crate::sync::{lock, now_ms};
+use crate::sync::lock;
 use crate::topic_configs::LogSettings;
-use bytes::{Bytes, BytesMut};
-use kafka_protocol::ResponseError;
+pub(crate) use append::Appended;
+use bytes::Bytes;
 use leading::Leading;
-use milena_kafka::records::{self, BatchHeader, TimestampType};
+use milena_kafka::records::BatchHeader;
+pub(crate) use read::{Read, ReadError};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
@@ -44,6 +52,7 @@ struct State {
     cached: usize,
     first_cached: usize,
     producers: Producers,
+    epochs: Epochs,
     files: Option<Files>,
     /// Shared account of logs without files.
     memory: Option<Arc<Memory>>,
@@ -57,34 +66,6 @@ pub(crate) struct Partition {
     state: Mutex<State>,
     cache_limit: usize,
     leading: Leading,
-}
-
-/// Result of an append.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Appended {
-    pub base_offset: i64,
-    /// -1 unless the topic has `message.timestamp.type=LogAppendTime`.
-    pub log_append_time: i64,
-    pub log_start: i64,
-}
-
-/// A refused append: the code and a text for the client.
-pub(crate) type Refused = (ResponseError, &'static str);
-
-/// Result of a read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Slice {
-    pub bytes: usize,
-    pub high_watermark: i64,
-    pub log_start: i64,
-}
-
-/// A read that found nothing to give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReadError {
-    OutOfRange,
-    Deleted,
-    Storage,
 }
 
 impl Partition {
@@ -103,12 +84,18 @@ impl Partition {
     ) -> Result<Self> {
         let mut batches = VecDeque::new();
         let mut producers = Producers::default();
+        let mut epochs = Epochs::default();
         let mut bytes = 0;
         let mut epoch = 0;
         let files = Files::open(dir, trusted, |header, place| {
             bytes += header.total_len() as u64;
-            producers.record(&header, header.base_offset, -1);
             epoch = epoch.max(header.leader_epoch);
+            epochs.assign(header.leader_epoch, header.base_offset);
+            if !header.is_control() {
+                producers.record(&header, header.base_offset, -1);
+            } else if let Some(marker) = read_marker(&header, &place) {
+                producers.end_transaction(&marker, header.base_offset, header.max_timestamp);
+            }
             batches.push_back(Stored {
                 base: header.base_offset,
                 last: header.last_offset(),
@@ -131,6 +118,7 @@ impl Partition {
             state.bytes = bytes;
             state.dirty = bytes;
             state.producers = producers;
+            state.epochs = epochs;
             state.trim_to(log_start);
         }
         Ok(partition)
@@ -147,60 +135,13 @@ impl Partition {
             cached: 0,
             first_cached: 0,
             producers: Producers::default(),
+            epochs: Epochs::default(),
             files,
             memory,
             waiting: Vec::new(),
             deleted: false,
         };
         Self { state: Mutex::new(state), cache_limit, leading: Leading::default() }
-    }
-
-    /// Appends the one batch that a produce request brings for this partition.
-    pub fn append(&self, records: &[u8], acks: i16) -> Result<Appended, Refused> {
-        let header = check_batch(records)?;
-        let now = now_ms();
-        let mut woken = Vec::new();
-        let appended = {
-            let mut state = lock(&self.state);
-            let appended = state.append(records, &header, acks, now, self.cache_limit, &self.leading)?;
-            std::mem::swap(&mut woken, &mut state.waiting);
-            appended
-        };
-        for waiter in woken {
-            if let Some(waiter) = waiter.upgrade() {
-                waiter.notify_one();
-            }
-        }
-        Ok(appended)
-    }
-
-    /// Reads whole batches from `offset` on, up to `max_bytes`; with `at_least_one` the first batch is given however large it is.
-    pub fn read(
-        &self,
-        offset: i64,
-        max_bytes: usize,
-        at_least_one: bool,
-        out: &mut Vec<Bytes>,
-    ) -> Result<Slice, ReadError> {
-        let state = lock(&self.state);
-        if state.deleted {
-            return Err(ReadError::Deleted);
-        }
-        if offset < state.start || offset > state.end {
-            return Err(ReadError::OutOfRange);
-        }
-        let first = state.batches.partition_point(|batch| batch.last < offset);
-        let mut bytes = 0;
-        let mut last = first;
-        for batch in state.batches.range(first..) {
-            if bytes + batch.len > max_bytes && !(at_least_one && bytes == 0) {
-                break;
-            }
-            bytes += batch.len;
-            last += 1;
-        }
-        state.collect(first, last, out).map_err(|_| ReadError::Storage)?;
-        Ok(Slice { bytes, high_watermark: state.end, log_start: state.start })
     }
 
     /// Has `waiter` notified when the log changes. Kept until then, or until the waiter is gone.
@@ -213,33 +154,20 @@ impl Partition {
         }
     }
 
+    /// Offset before which no transaction is open.
+    pub fn last_stable(&self) -> i64 {
+        lock(&self.state).last_stable()
+    }
+
+    /// Producers that are known here.
+    pub fn producers(&self) -> Vec<ActiveProducer> {
+        lock(&self.state).producers.active()
+    }
+
     /// First offset and the one after the last.
     pub fn range(&self) -> (i64, i64) {
         let state = lock(&self.state);
         (state.start, state.end)
-    }
-
-    /// Offset and timestamp of the first record at or after `timestamp`.
-    pub fn find_timestamp(&self, timestamp: i64) -> Option<(i64, i64)> {
-        let state = lock(&self.state);
-        for (index, stored) in state.batches.iter().enumerate() {
-            if stored.max_timestamp < timestamp {
-                continue;
-            }
-            let mut data = Vec::new();
-            state.collect(index, index + 1, &mut data).ok()?;
-            let found = timestamps::first_at_or_after(data.first()?, timestamp, state.start);
-            if found.is_some() {
-                return found;
-            }
-        }
-        None
-    }
-
-    /// Offset and timestamp of the first record with the largest timestamp.
-    pub fn max_timestamp(&self) -> Option<(i64, i64)> {
-        let largest = lock(&self.state).batches.iter().map(|batch| batch.max_timestamp).max()?;
-        self.find_timestamp(largest)
     }
 
     /// Moves the first offset up (DeleteRecords, -1 = to the end) and returns it; `None` if it would be beyond the end.
@@ -260,9 +188,10 @@ impl Partition {
         state.trim_by_size();
     }
 
-    /// Drops batches whose newest record is older than the topic keeps.
+    /// Drops batches whose newest record is older than the topic keeps, and forgets silent producers.
     pub fn trim_by_time(&self, now: i64) {
         let mut state = lock(&self.state);
+        state.producers.expire(now);
         if !state.settings.trim || state.settings.retention_ms < 0 {
             return;
         }
@@ -298,134 +227,24 @@ impl Partition {
             }
             std::mem::take(&mut state.waiting)
         };
-        woken.iter().filter_map(Weak::upgrade).for_each(|waiter| waiter.notify_one());
+        wake(&woken);
     }
 }
 
-/// Checks that do not need the log: outside its lock.
-fn check_batch(records: &[u8]) -> Result<BatchHeader, Refused> {
-    let header = match BatchHeader::read(records) {
-        Ok(header) => header,
-        // Offset 16 tells the formats apart in all of them.
-        Err(_) if records.get(16).is_some_and(|magic| *magic < 2) => {
-            return Err((ResponseError::UnsupportedForMessageFormat, "only record batches of format v2 are accepted"));
-        }
-        Err(_) => {
-            return Err((ResponseError::CorruptMessage, "the record batch is cut off or its header makes no sense"));
-        }
-    };
-    if header.total_len() > records.len() {
-        return Err((ResponseError::CorruptMessage, "the record batch is cut off"));
-    }
-    if header.total_len() < records.len() {
-        return Err((ResponseError::InvalidRecord, "a produce request has exactly one record batch per partition"));
-    }
-    if header.check_crc(records).is_err() {
-        return Err((ResponseError::CorruptMessage, "the checksum of the record batch is wrong"));
-    }
-    if header.count == 0 || header.last_offset_delta != header.count - 1 {
-        return Err((ResponseError::InvalidRecord, "record count and last offset of the batch do not fit together"));
-    }
-    if header.is_control() || header.is_transactional() {
-        return Err((ResponseError::InvalidRecord, "the development broker has no transactions yet"));
-    }
-    if header.compression().is_err() {
-        return Err((ResponseError::CorruptMessage, "the codec of the record batch is not known"));
-    }
-    if header.producer_id >= 0 && (header.producer_epoch < 0 || header.base_sequence < 0) {
-        return Err((ResponseError::InvalidRecord, "a batch with a producer id needs an epoch and a sequence number"));
-    }
-    Ok(header)
+fn wake(waiting: &[Weak<Notify>]) {
+    waiting.iter().filter_map(Weak::upgrade).for_each(|waiter| waiter.notify_one());
+}
+
+fn read_marker(header: &BatchHeader, place: &Place) -> Option<Marker> {
+    let mut batch = vec![0; header.total_len()];
+    place.segment.read(&mut batch, place.position).ok()?;
+    Marker::decode(header, &batch)
 }
 
 impl State {
-    fn append(
-        &mut self,
-        records: &[u8],
-        header: &BatchHeader,
-        acks: i16,
-        now: i64,
-        cache_limit: usize,
-        leading: &Leading,
-    ) -> Result<Appended, Refused> {
-        if self.deleted {
-            return Err((ResponseError::UnknownTopicOrPartition, "the topic has been deleted"));
-        }
-        if acks == -1 && self.settings.min_insync_replicas > leading.in_sync() {
-            return Err((
-                ResponseError::NotEnoughReplicas,
-                "min.insync.replicas is more than the replicas that are in sync",
-            ));
-        }
-        if header.total_len() > usize::try_from(self.settings.max_message_bytes).unwrap_or(0) {
-            return Err((ResponseError::MessageTooLarge, "the record batch is larger than max.message.bytes"));
-        }
-        if !self.settings.log_append_time && header.timestamp_type() == TimestampType::LogAppendTime {
-            return Err((ResponseError::InvalidTimestamp, "only the broker sets the log append time"));
-        }
-        if !self.settings.log_append_time
-            && header.max_timestamp > now.saturating_add(self.settings.timestamp_after_max_ms)
-        {
-            return Err((ResponseError::InvalidTimestamp, "a timestamp is further in the future than allowed"));
-        }
-        if self.settings.compact && !compaction::all_have_keys(records).unwrap_or(false) {
-            return Err((ResponseError::InvalidRecord, "Compacted topic cannot accept message without key"));
-        }
-        match self.producers.judge(header) {
-            Verdict::Append => {}
-            Verdict::Duplicate(known) => {
-                return Ok(Appended {
-                    base_offset: known.base_offset,
-                    log_append_time: known.log_append_time,
-                    log_start: self.start,
-                });
-            }
-            Verdict::OutOfOrder => {
-                return Err((
-                    ResponseError::OutOfOrderSequenceNumber,
-                    "the batch does not follow the producer's last one",
-                ));
-            }
-            Verdict::Fenced => {
-                return Err((ResponseError::InvalidProducerEpoch, "a newer epoch of this producer has written here"));
-            }
-        }
-        let base = self.end;
-        let mut copy = BytesMut::from(records);
-        let mut max_timestamp = header.max_timestamp;
-        let mut log_append_time = -1;
-        let mut placed = records::set_base_offset(&mut copy, base)
-            .and_then(|()| records::set_leader_epoch(&mut copy, leading.epoch()));
-        if self.settings.log_append_time {
-            placed = placed.and_then(|()| records::set_log_append_time(&mut copy, now));
-            max_timestamp = now;
-            log_append_time = now;
-        }
-        if placed.is_err() {
-            return Err((ResponseError::CorruptMessage, "the record batch is cut off"));
-        }
-        let data = copy.freeze();
-        let place = match &mut self.files {
-            Some(files) => match files.append(&data, base, self.settings.segment_bytes) {
-                Ok(place) => Some(place),
-                Err(_) => return Err((ResponseError::KafkaStorageError, "the log file cannot be written")),
-            },
-            None => None,
-        };
-        let last = base + i64::from(header.last_offset_delta);
-        self.producers.record(header, base, log_append_time);
-        self.bytes += data.len() as u64;
-        self.dirty += data.len() as u64;
-        if let Some(memory) = &self.memory {
-            memory.add(data.len() as u64);
-        }
-        self.cached += data.len();
-        self.batches.push_back(Stored { base, last, max_timestamp, len: data.len(), data: Some(data), place });
-        self.end = last + 1;
-        self.trim_by_size();
-        self.compact_if_dirty(now);
-        self.shrink_cache(cache_limit);
-        Ok(Appended { base_offset: base, log_append_time, log_start: self.start })
+    /// Offset before which no transaction is open; everything is replicated to all the replicas there are.
+    fn last_stable(&self) -> i64 {
+        self.producers.transactions.first_open().map_or(self.end, |first| first.max(self.start))
     }
 
     /// Lets go of the oldest cached batches that a file has, too.
@@ -483,43 +302,11 @@ impl State {
             dropped = true;
         }
         if dropped {
-            self.producers.trim(start);
+            self.producers.transactions.trim(start);
+            self.epochs.trim(start);
             if let Some(files) = &mut self.files {
                 files.trim(start);
             }
         }
     }
-
-    /// Gives the bytes of some batches: slices of memory, or one read per stretch of a file.
-    fn collect(&self, first: usize, last: usize, out: &mut Vec<Bytes>) -> std::io::Result<()> {
-        let mut index = first;
-        while index < last {
-            let Some(batch) = self.batches.get(index) else { break };
-            index += 1;
-            if let Some(data) = &batch.data {
-                out.push(data.clone());
-                continue;
-            }
-            let Some(place) = &batch.place else { continue };
-            let mut len = batch.len;
-            while let Some(next) = self.batches.get(index).filter(|_| index < last) {
-                match &next.place {
-                    Some(other) if next.data.is_none() && Arc::ptr_eq(&other.segment, &place.segment) => {
-                        len += next.len;
-                        index += 1;
-                    }
-                    _ => break,
-                }
-            }
-            let mut buffer = vec![0; len];
-            place.segment.read(&mut buffer, place.position)?;
-            out.push(Bytes::from(buffer));
-        }
-        Ok(())
-    }
 }
-
-mod cleaner;
-mod leading;
-#[cfg(test)]
-mod tests;

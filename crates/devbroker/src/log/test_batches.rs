@@ -10,6 +10,13 @@ pub(crate) fn batch(producer_id: i64, epoch: i16, base_sequence: i32, count: i32
     build(&times, Compression::None, producer)
 }
 
+/// A batch of a transaction.
+pub(crate) fn transactional(producer_id: i64, epoch: i16, base_sequence: i32, count: i32) -> Vec<u8> {
+    let producer = ProducerId { id: producer_id, epoch, base_sequence, transactional: true };
+    let times: Vec<i64> = (0..count).map(|_| 0).collect();
+    build(&times, Compression::None, Some(producer))
+}
+
 /// A batch with one record for each time.
 pub(crate) fn build(times: &[i64], compression: Compression, producer: Option<ProducerId>) -> Vec<u8> {
     let mut builder = BatchBuilder::with_capacity(256);

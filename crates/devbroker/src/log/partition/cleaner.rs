@@ -1,15 +1,26 @@
 //! Compaction of a partition, once as much has been written as compaction left the last time.
 
 use super::{State, Stored};
-use crate::log::compaction::{Compacted, Newest, compact, note_keys};
+use crate::log::compaction::{Cleaning, Compacted, Newest, compact, note_keys};
 use crate::log::files::{Place, Segment};
+use crate::log::transactions::Aborted;
 use bytes::Bytes;
-use std::collections::VecDeque;
+use milena_kafka::records::BatchHeader;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use tracing::{debug, warn};
 
 /// Less than this is not worth a pass.
 const LEAST_DIRTY: u64 = 4 << 20;
+
+/// Whether a batch is part of an aborted transaction.
+fn is_aborted(batch: &[u8], aborted: &[Aborted]) -> bool {
+    let Ok(header) = BatchHeader::read(batch) else { return false };
+    let within = |one: &Aborted| {
+        one.producer_id == header.producer_id && (one.first_offset..one.last_offset).contains(&header.base_offset)
+    };
+    header.is_transactional() && !header.is_control() && aborted.iter().any(within)
+}
 
 impl State {
     /// Compacts if enough was written. Runs under the partition's lock: a pass costs what the appends before it cost.
@@ -33,21 +44,36 @@ impl State {
     }
 
     pub(super) fn compact(&mut self, now: i64) -> std::io::Result<()> {
+        // The last batch stays whole: it says where the log ends. What a transaction can still change stays, too.
+        let stable = self.last_stable();
+        let decided = self.batches.partition_point(|batch| batch.last < stable);
+        let cleaned = decided.min(self.batches.len().saturating_sub(1));
+        let aborted = self.producers.transactions.aborted(self.start, stable);
         let mut newest = Newest::new();
         for index in 0..self.batches.len() {
-            if let Err(error) = note_keys(&self.batch(index)?, &mut newest) {
+            let batch = self.batch(index)?;
+            if index < decided && is_aborted(&batch, &aborted) {
+                continue;
+            }
+            if let Err(error) = note_keys(&batch, &mut newest) {
                 // It stays, and so does what its unread records would replace.
                 warn!(%error, "a batch cannot be read for compaction");
             }
         }
+        let kept: HashSet<i64> = self.producers.newest_batches().collect();
         let oldest_tombstone = now.saturating_sub(self.settings.delete_retention_ms);
         let mut results = Vec::with_capacity(self.batches.len());
-        // The last batch stays whole: it says where the log ends.
-        for index in 0..self.batches.len().saturating_sub(1) {
-            let drop_tombstones = self.batches.get(index).is_some_and(|batch| batch.max_timestamp < oldest_tombstone);
-            results.push(compact(&self.batch(index)?, &newest, drop_tombstones).unwrap_or(Compacted::Unchanged));
+        for index in 0..cleaned {
+            let Some(stored) = self.batches.get(index) else { break };
+            let what = Cleaning {
+                drop_tombstones: stored.max_timestamp < oldest_tombstone,
+                keep_header: kept.contains(&stored.base),
+            };
+            let batch = self.batch(index)?;
+            let newest = (!is_aborted(&batch, &aborted)).then_some(&newest);
+            results.push(compact(&batch, newest, what).unwrap_or(Compacted::Unchanged));
         }
-        results.push(Compacted::Unchanged);
+        results.resize_with(self.batches.len(), || Compacted::Unchanged);
         let rewritten = if self.files.is_some() {
             self.rewrite_files(results)
         } else {
@@ -55,7 +81,29 @@ impl State {
             Ok(())
         };
         self.recount();
+        self.forget_aborted()?;
         rewritten
+    }
+
+    /// Forgets aborted transactions without records: without their marker, clients would skip what the producer wrote later.
+    fn forget_aborted(&mut self) -> std::io::Result<()> {
+        let mut left = HashSet::new();
+        for aborted in self.producers.transactions.aborted(self.start, self.last_stable()) {
+            let first = self.batches.partition_point(|batch| batch.last < aborted.first_offset);
+            for index in first..self.batches.len() {
+                let batch = self.batch(index)?;
+                let Ok(header) = BatchHeader::read(&batch) else { continue };
+                if header.base_offset > aborted.last_offset {
+                    break;
+                }
+                if header.producer_id == aborted.producer_id && header.count > 0 {
+                    left.insert(aborted.last_offset);
+                    break;
+                }
+            }
+        }
+        self.producers.transactions.retain_aborted(|aborted| left.contains(&aborted.last_offset));
+        Ok(())
     }
 
     fn rewrite_memory(&mut self, results: Vec<Compacted>) {

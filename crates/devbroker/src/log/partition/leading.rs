@@ -2,7 +2,6 @@
 
 use super::Partition;
 use crate::sync::lock;
-use std::sync::Weak;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// The leader's epoch and the replicas that are in sync.
@@ -52,6 +51,6 @@ impl Partition {
     /// Lets those who wait for records look again: the leader may be another one.
     pub fn wake(&self) {
         let woken = std::mem::take(&mut lock(&self.state).waiting);
-        woken.iter().filter_map(Weak::upgrade).for_each(|waiter| waiter.notify_one());
+        super::wake(&woken);
     }
 }

@@ -1,8 +1,10 @@
 use super::*;
 use crate::config::DevBrokerConfig;
 use crate::log::test_batches::batch;
+use crate::sync::now_ms;
 use crate::topic_configs::Configs;
-use milena_kafka::records::{BatchBuilder, Compression, Level, RecordParts};
+use kafka_protocol::ResponseError;
+use milena_kafka::records::{BatchBuilder, Compression, Level, RecordParts, TimestampType};
 
 fn settings(set: &[(&str, &str)]) -> LogSettings {
     let configs: Configs = set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -17,9 +19,13 @@ fn plain(count: i32) -> Vec<u8> {
     batch(-1, -1, -1, count, 1000)
 }
 
+fn from(offset: i64, max_bytes: usize, at_least_one: bool) -> Read {
+    Read { offset, max_bytes, at_least_one, committed: false }
+}
+
 fn read_bases(partition: &Partition, offset: i64, max: usize) -> Vec<i64> {
     let mut out = Vec::new();
-    partition.read(offset, max, true, &mut out).unwrap();
+    partition.read(from(offset, max, true), &mut out).unwrap();
     let all = out.concat();
     let mut rest: &[u8] = &all;
     let mut bases = Vec::new();
@@ -43,9 +49,9 @@ fn batches_get_consecutive_offsets_and_are_read_whole() {
     assert_eq!(read_bases(&partition, 4, usize::MAX), [3, 6]);
     assert_eq!(read_bases(&partition, 0, 2 * len), [0, 3]);
     assert_eq!(read_bases(&partition, 0, 1), [0], "the first batch is given however large it is");
-    assert_eq!(partition.read(0, 1, false, &mut Vec::new()).unwrap().bytes, 0);
-    assert_eq!(partition.read(9, 100, true, &mut Vec::new()).unwrap().bytes, 0);
-    assert_eq!(partition.read(10, 100, true, &mut Vec::new()), Err(ReadError::OutOfRange));
+    assert_eq!(partition.read(from(0, 1, false), &mut Vec::new()).unwrap().bytes, 0);
+    assert_eq!(partition.read(from(9, 100, true), &mut Vec::new()).unwrap().bytes, 0);
+    assert_eq!(partition.read(from(10, 100, true), &mut Vec::new()), Err(ReadError::OutOfRange));
 }
 
 #[test]
@@ -84,7 +90,7 @@ fn the_brokers_time_replaces_the_producers_where_the_topic_says_so() {
     let appended = partition.append(&plain(2), 1).unwrap();
     assert!(appended.log_append_time >= before);
     let mut out = Vec::new();
-    partition.read(0, 1000, true, &mut out).unwrap();
+    partition.read(from(0, 1000, true), &mut out).unwrap();
     let header = BatchHeader::read(&out[0]).unwrap();
     assert!(header.check_crc(&out[0]).is_ok());
     assert_eq!(
@@ -125,7 +131,7 @@ fn deleted_records_are_out_of_range() {
     partition.append(&plain(3), 1).unwrap();
     partition.append(&plain(3), 1).unwrap();
     assert_eq!(partition.delete_before(4), Some(4));
-    assert_eq!(partition.read(3, 100, true, &mut Vec::new()), Err(ReadError::OutOfRange));
+    assert_eq!(partition.read(from(3, 100, true), &mut Vec::new()), Err(ReadError::OutOfRange));
     assert_eq!(read_bases(&partition, 4, 1000), [3]);
     assert_eq!(partition.delete_before(7), None);
     assert_eq!(partition.delete_before(-1), Some(6));
@@ -143,7 +149,7 @@ async fn a_waiting_fetch_is_woken_by_the_next_batch_and_by_the_deletion() {
     partition.wait(&waiter);
     partition.delete();
     waiter.notified().await;
-    assert_eq!(partition.read(0, 1, true, &mut Vec::new()), Err(ReadError::Deleted));
+    assert_eq!(partition.read(from(0, 1, true), &mut Vec::new()), Err(ReadError::Deleted));
 }
 
 fn on_disk(dir: &std::path::Path, trusted: bool, cache: usize) -> Partition {
