@@ -127,7 +127,11 @@ impl Admin {
         self.until_done(doing, || {
             let topics = topic.map(|topic| vec![MetadataRequestTopic::default().with_name(Some(topic_name(topic)))]);
             let request = MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false);
-            self.ask(Wanted::Any, move |_| request)
+            async move {
+                let response = self.ask(Wanted::Any, move |_| request).await?;
+                self.cluster.heed(&response)?;
+                Ok(response)
+            }
         })
         .await
     }

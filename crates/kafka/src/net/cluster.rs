@@ -200,7 +200,17 @@ impl Cluster {
     /// Dropping gives up the attempt.
     pub(crate) async fn connection(&self, target: Target, lane: Lane) -> Result<Arc<Connection>> {
         match target {
-            Target::Node(node) => self.node_connection(node, lane).await,
+            Target::Node(node) => {
+                // A broker that cannot be reached may have another address by now.
+                if self.failures(Place::Node(node)) > 0
+                    && self.open_connection(node, lane).is_none()
+                    && let Err(error) = Box::pin(self.refresh(&TopicsWanted::None, false)).await
+                    && !error.is_retriable()
+                {
+                    return Err(error);
+                }
+                self.node_connection(node, lane).await
+            }
             Target::Any => self.any_connection(lane).await.map(|(_, connection)| connection),
         }
     }
@@ -268,7 +278,10 @@ impl Cluster {
     /// An open connection to any broker: the one that was used, if there are several, stays the one.
     fn find_any(&self, lane: Lane) -> Option<(Place, Arc<Connection>)> {
         let metadata = self.metadata();
-        let mut nodes: Vec<i32> = metadata.brokers.keys().copied().collect();
+        let mut nodes: Vec<i32> = match self.state().rebootstrap {
+            true => Vec::new(),
+            false => metadata.brokers.keys().copied().collect(),
+        };
         nodes.sort_unstable();
         let open = |node: i32| {
             let address = metadata.brokers.get(&node).map(|broker| &broker.address);
@@ -388,17 +401,8 @@ impl Cluster {
         self.state().wanting_metadata.get_or_insert_with(Instant::now);
         let refreshed = self.refresh_once(wanted, auto_create).await;
         match refreshed {
-            Err(error) if error.code() == Some(ErrorCode::REBOOTSTRAP_REQUIRED) => {
-                if self.config.recovery == RecoveryStrategy::None {
-                    return Err(error);
-                }
-                tracing::info!(
-                    client = self.config.client_id,
-                    "the broker wants its client to start from the bootstrap servers again"
-                );
-                self.state().rebootstrap = true;
-                self.refresh_once(wanted, auto_create).await
-            }
+            // Told to start from the bootstrap servers, which is what the next attempt does.
+            Err(Error::Disconnected { .. }) if self.state().rebootstrap => self.refresh_once(wanted, auto_create).await,
             refreshed => refreshed,
         }
     }
@@ -406,7 +410,7 @@ impl Cluster {
     async fn refresh_once(&self, wanted: &TopicsWanted, auto_create: bool) -> Result<Arc<Metadata>> {
         let deadline = Instant::now() + self.config.request_timeout;
         for last_try in [false, true] {
-            let known = if self.state().rebootstrap { None } else { self.find_any(Lane::Control) };
+            let known = self.find_any(Lane::Control);
             let reused = known.is_some();
             let connecting = Box::pin(self.any_connection(Lane::Control));
             let (place, connection) = match known {
@@ -437,6 +441,26 @@ impl Cluster {
         Err(Error::disconnected("cannot get metadata", "the connection was closed"))
     }
 
+    /// Takes an answer's own error; one that wants the client to start from its bootstrap servers again (KIP-1102) makes it do so.
+    pub(crate) fn heed(&self, response: &MetadataResponse) -> Result<()> {
+        let doing = "cannot get metadata";
+        match ErrorCode::from_wire(response.error_code) {
+            None => Ok(()),
+            Some(ErrorCode::REBOOTSTRAP_REQUIRED) if self.config.recovery == RecoveryStrategy::Rebootstrap => {
+                let mut state = self.state();
+                state.rebootstrap = true;
+                let left = state.connections.remove(&(Place::Bootstrap, Lane::Control));
+                drop(state);
+                drop(left);
+                Err(Error::disconnected(
+                    doing,
+                    "the broker wants its clients to start from the bootstrap servers again",
+                ))
+            }
+            Some(code) => Err(Error::broker(doing, code, None)),
+        }
+    }
+
     fn learn(
         &self,
         wanted: &TopicsWanted,
@@ -444,9 +468,9 @@ impl Cluster {
         connection: &Connection,
         response: &MetadataResponse,
     ) -> Result<Arc<Metadata>> {
-        if let Some(code) = ErrorCode::from_wire(response.error_code) {
+        if let Err(error) = self.heed(response) {
             connection.close();
-            return Err(Error::broker(connection.doing(MetadataRequest::KEY), code, None));
+            return Err(error);
         }
         let mut state = self.state();
         let metadata = match place {

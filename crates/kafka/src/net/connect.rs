@@ -26,7 +26,7 @@ use super::tls::{TlsContext, handshake_failure};
 use super::untrusted::check_answer;
 use super::versions::Versions;
 use crate::config::ClientConfig;
-use crate::error::{Error, Result};
+use crate::error::{AuthenticationKind, Error, Result};
 use crate::error_code::ErrorCode;
 use crate::metrics::{Authentication, ClientMetrics};
 
@@ -170,13 +170,18 @@ async fn open_socket(config: &ClientConfig, target: SocketAddr) -> std::io::Resu
 
 async fn start_tls(tls: &TlsContext, stream: TcpStream, address: &Address) -> Result<Stream> {
     let doing = || format!("cannot connect to broker {address}");
-    let name = match ServerName::try_from(address.host.clone()) {
-        Ok(name) => name,
-        // A name that no certificate can have; it matters only if the host is checked, and fails then.
-        Err(_) => match stream.peer_addr() {
-            Ok(peer) => ServerName::IpAddress(peer.ip().into()),
-            Err(error) => return Err(Error::disconnected(doing(), error)),
-        },
+    let name = match (ServerName::try_from(address.host.clone()), stream.peer_addr()) {
+        (Ok(name), _) => name,
+        (Err(_), _) if tls.checks_host() => {
+            let reason = "no certificate can have this host name; connect by another, or switch the check off with an empty ssl.endpoint.identification.algorithm";
+            return Err(Error::Authentication {
+                doing: doing(),
+                reason: reason.to_owned(),
+                kind: AuthenticationKind::Ssl,
+            });
+        }
+        (Err(_), Ok(peer)) => ServerName::IpAddress(peer.ip().into()),
+        (Err(_), Err(error)) => return Err(Error::disconnected(doing(), error)),
     };
     match Box::pin(TlsConnector::from(tls.config()).connect(name, stream)).await {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
@@ -221,4 +226,43 @@ async fn ask_versions(connection: &Connection, version: i16) -> Result<ApiVersio
     }
     decode_response::<ApiVersionsRequest>(answer, version, correlation_id)
         .map_err(|reason| Error::protocol(connection.doing(ApiVersionsRequest::KEY), reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    type Attempt = Pin<Box<dyn Future<Output = Result<u8>> + Send>>;
+
+    fn dead() -> Attempt {
+        Box::pin(std::future::pending())
+    }
+
+    fn ready(result: Result<u8>) -> Attempt {
+        Box::pin(async { result })
+    }
+
+    #[tokio::test]
+    async fn dead_ones_cost_a_short_start_each_and_refusing_ones_nothing() {
+        let lost = || Error::disconnected("a", "b");
+        let start = Instant::now();
+        assert_eq!(first_of([ready(Err(lost())), ready(Ok(1)), dead()]).await.unwrap(), 1);
+        assert!(start.elapsed() < STAGGER, "a refused one has cost time");
+        let start = Instant::now();
+        assert_eq!(first_of([dead(), dead(), ready(Ok(2))]).await.unwrap(), 2);
+        assert!(start.elapsed() >= STAGGER * 2 && start.elapsed() < STAGGER * 10);
+        assert!(first_of([ready(Err(lost())), ready(Err(lost()))]).await.unwrap_err().is_retriable());
+        assert!(first_of(Vec::<Attempt>::new()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_refusal_ends_all_attempts() {
+        let refused =
+            Error::Authentication { doing: "a".to_owned(), reason: "b".to_owned(), kind: AuthenticationKind::Sasl };
+        let start = Instant::now();
+        assert!(first_of([ready(Err(refused)), dead()]).await.unwrap_err().is_authentication());
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
 }

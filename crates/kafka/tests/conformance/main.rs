@@ -7,7 +7,10 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests: a failure there is a failure of the test")]
 
 mod administration;
+mod connections;
+mod fake_broker;
 mod scale;
+mod security;
 #[allow(dead_code, unused_imports, reason = "not every build of the rules uses every helper")]
 mod support;
 mod table;

@@ -70,6 +70,10 @@ impl TlsContext {
         Ok(Self { settings, current: Mutex::new(Current { config, files, checked: Instant::now() }) })
     }
 
+    pub(in crate::net) fn checks_host(&self) -> bool {
+        self.settings.check_host
+    }
+
     /// The configuration for a new connection. Files that changed are read again; while they cannot be used, the last that could is.
     pub(crate) fn config(&self) -> Arc<ClientConfig> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,243 @@
+//! Rules of security: who gets in, who does not, and what they are told.
+
+use std::time::{Duration, Instant};
+
+use milena_kafka::admin::Admin;
+use milena_kafka::config::{AdminConfig, ConsumerConfig, ProducerConfig, Properties};
+use milena_kafka::consumer::{Consumer, StartOffset};
+
+use milena_kafka::producer::Producer;
+use milena_kafka::{AuthenticationKind, Error, ErrorCode, Metric, MetricValue, Result};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::*;
+
+/// Properties of a ready-made client, with some replaced.
+fn client(on: &Harness, name: &str, pairs: &[(&str, &str)]) -> Properties {
+    let mut all: Properties = on.secured().client(name).unwrap().into_iter().collect();
+    all.extend(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+    all
+}
+
+fn admin(properties: &Properties) -> Admin {
+    Admin::new(AdminConfig::from_properties(properties).unwrap()).unwrap()
+}
+
+/// Describes a topic that everybody may ask for, and nobody may see.
+async fn ask(properties: &Properties) -> Result<bool> {
+    admin(properties).topic_exists("not-there").await
+}
+
+/// It must come soon, though retries would go on for a minute.
+async fn refused(properties: &Properties) -> (AuthenticationKind, String) {
+    let start = Instant::now();
+    let error = ask(properties).await.unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    let text = error.to_string();
+    assert!(!text.contains("secret") && !text.contains("milena-test-pw"), "{text}");
+    match error {
+        Error::Authentication { kind, .. } => (kind, text),
+        error => panic!("{error:?}"),
+    }
+}
+
+rule!(every_way_in_works: secure);
+async fn every_way_in_works(on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    let names = ["scram512-alice", "plain-alice", "scram256-alice", "mtls-alice", "mtls-jks-alice", "mtls-pem-alice"];
+    for (written, name) in (1..).zip(names) {
+        let properties = client(&on, name, &[]);
+        let (producer, mut completions) = Producer::new(ProducerConfig::from_properties(&properties).unwrap()).unwrap();
+        produce(&producer, &mut completions, &topic, 0, 0..1).await;
+        let mut consumer = Consumer::new(ConsumerConfig::from_properties(&properties).unwrap()).unwrap();
+        consumer.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
+        assert_eq!(read(&mut consumer, written).await.len(), written, "{name}");
+    }
+    // Without a certificate it is nobody, who may see nothing.
+    let error = admin(&client(&on, "tls-anonymous", &[])).describe_topic(&topic).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED), "{error}");
+}
+
+rule!(certificates_and_keys_can_stand_in_the_properties: secure);
+async fn certificates_and_keys_can_stand_in_the_properties(on: Harness) {
+    let tls = on.secured().tls_dir();
+    let text = |name: &str| std::fs::read_to_string(tls.join(name)).unwrap();
+    let (chain, key, authority) = (text("alice.pem"), text("alice.key").replace('\n', " "), text("ca.pem"));
+    let encrypted = tls.join("alice-encrypted.key");
+    let made = std::process::Command::new("openssl")
+        .args(["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", "pass:milena-test-pw", "-in"])
+        .arg(tls.join("alice.key"))
+        .arg("-out")
+        .arg(&encrypted)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let encrypted = std::fs::read_to_string(encrypted).unwrap();
+    let bootstrap = format!("localhost:{}", on.secured().port() + 1);
+    let base = [
+        ("security.protocol", "SSL"),
+        ("ssl.keystore.type", "PEM"),
+        ("ssl.truststore.type", "PEM"),
+        ("ssl.keystore.certificate.chain", &chain),
+        ("ssl.truststore.certificates", &authority),
+    ];
+    for pairs in [
+        vec![("ssl.keystore.key", key.as_str())],
+        vec![("ssl.keystore.key", encrypted.as_str()), ("ssl.key.password", "milena-test-pw")],
+    ] {
+        let all: Vec<_> = base.iter().chain(&pairs).copied().collect();
+        assert!(!ask(&properties(&bootstrap, &all)).await.unwrap());
+    }
+}
+
+rule!(a_wrong_password_is_refused_at_once_and_not_told: secure);
+async fn a_wrong_password_is_refused_at_once_and_not_told(on: Harness) {
+    let wrong = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"alice\" password=\"milena-test-pw\";";
+    for properties in [client(&on, "wrong-password", &[]), client(&on, "plain-alice", &[("sasl.jaas.config", wrong)])] {
+        let (kind, text) = refused(&properties).await;
+        assert_eq!(kind, AuthenticationKind::Sasl);
+        assert!(text.contains("Authentication failed") && text.contains("sasl.jaas.config"), "{text}");
+        let error = ask(&properties).await.unwrap_err();
+        assert_eq!(error.java_class(), "org.apache.kafka.common.errors.SaslAuthenticationException");
+        // Consumers and producers hear of it too, and do not go on trying.
+        let mut consumer = Consumer::new(ConsumerConfig::from_properties(&properties).unwrap()).unwrap();
+        consumer.assign(vec![(at("t", 0), StartOffset::Earliest)]);
+        let start = Instant::now();
+        let error = loop {
+            match consumer.poll(Duration::from_millis(200)).await {
+                Err(error) => break error,
+                Ok(_) => assert!(start.elapsed() < Duration::from_secs(10), "the consumer hears nothing"),
+            }
+        };
+        assert!(error.is_authentication(), "{error:?}");
+        let (producer, _completions) = Producer::new(ProducerConfig::from_properties(&properties).unwrap()).unwrap();
+        let error = producer.ensure_topic("t").await.unwrap_err();
+        assert!(error.is_authentication() && start.elapsed() < Duration::from_secs(15), "{error:?}");
+    }
+}
+
+rule!(a_broker_of_an_unknown_authority_is_refused: secure);
+async fn a_broker_of_an_unknown_authority_is_refused(on: Harness) {
+    let (kind, text) = refused(&client(&on, "wrong-ca", &[])).await;
+    assert_eq!(kind, AuthenticationKind::Ssl);
+    assert!(text.contains("ssl.truststore.location"), "{text}");
+}
+
+rule!(a_client_whose_certificate_is_missing_or_expired_is_told_so: secure);
+async fn a_client_whose_certificate_is_missing_or_expired_is_told_so(on: Harness) {
+    let mtls = format!("localhost:{}", on.secured().port() + 1);
+    for versions in ["TLSv1.3", "TLSv1.2"] {
+        let pairs = [("bootstrap.servers", mtls.as_str()), ("ssl.enabled.protocols", versions)];
+        let (kind, text) = refused(&client(&on, "tls-anonymous", &pairs)).await;
+        assert_eq!(kind, AuthenticationKind::Ssl);
+        assert!(text.contains("ssl.keystore.location"), "{versions} {text}");
+        let (kind, text) = refused(&client(&on, "mtls-expired", &pairs[1..])).await;
+        assert_eq!(kind, AuthenticationKind::Ssl);
+        assert!(text.contains("certificate"), "{versions} {text}");
+    }
+}
+
+rule!(the_certificate_must_be_of_the_host_unless_that_is_switched_off: secure);
+async fn the_certificate_must_be_of_the_host_unless_that_is_switched_off(on: Harness) {
+    // The same listener under an address that its certificate does not have.
+    let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let elsewhere = listener.local_addr().unwrap().to_string();
+    let port = on.secured().port();
+    #[expect(clippy::disallowed_methods, reason = "a test's own server")]
+    let forward = tokio::spawn(async move {
+        let mut all = tokio::task::JoinSet::new();
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut broker = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            all.spawn(async move { drop(tokio::io::copy_bidirectional(&mut client, &mut broker).await) });
+        }
+    });
+    let (kind, text) = refused(&client(&on, "scram512-alice", &[("bootstrap.servers", &elsewhere)])).await;
+    assert_eq!(kind, AuthenticationKind::Ssl);
+    assert!(text.contains("another host") && text.contains("ssl.endpoint.identification.algorithm"), "{text}");
+    let off = [("bootstrap.servers", elsewhere.as_str()), ("ssl.endpoint.identification.algorithm", "")];
+    assert!(!ask(&client(&on, "scram512-alice", &off)).await.unwrap());
+    forward.abort();
+    let by_address = format!("127.0.0.1:{port}");
+    assert!(!ask(&client(&on, "scram512-alice", &[("bootstrap.servers", &by_address)])).await.unwrap());
+}
+
+rule!(a_wrong_security_protocol_is_told: secure);
+async fn a_wrong_security_protocol_is_told(on: Harness) {
+    let port = |offset: u16| format!("localhost:{}", on.secured().port() + offset);
+    // Plain text to a listener with TLS.
+    let (kind, text) = refused(&properties(&port(3), &[])).await;
+    assert!(kind == AuthenticationKind::Ssl && text.contains("security.protocol"), "{text}");
+    // SASL to a listener without.
+    let (kind, text) = refused(&client(&on, "scram512-alice", &[("bootstrap.servers", &port(3))])).await;
+    assert!(kind == AuthenticationKind::IllegalSaslState && text.contains("security.protocol"), "{text}");
+    // These two look like a broker that goes away: they are tried again until the time is over, and say what it may be.
+    let short = [("default.api.timeout.ms", "1500"), ("retries", "1")];
+    let error = ask(&properties(&port(2), &short)).await.unwrap_err().to_string();
+    assert!(error.contains("SASL_PLAINTEXT"), "{error}");
+    let tls = client(&on, "tls-anonymous", &[&short[..], &[("bootstrap.servers", &port(2))]].concat());
+    let error = ask(&tls).await.unwrap_err().to_string();
+    assert!(error.contains("is it a listener with TLS"), "{error}");
+}
+
+rule!(what_the_broker_denies_is_told_by_kafkas_names: secure);
+async fn what_the_broker_denies_is_told_by_kafkas_names(on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    let bob = client(&on, "scram512-bob", &[("group.id", "not-his")]);
+    let error = admin(&bob).describe_topic(&topic).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED), "{error}");
+    let error = admin(&bob).describe_group("not-his").await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::GROUP_AUTHORIZATION_FAILED), "{error}");
+    let (producer, _completions) = Producer::new(ProducerConfig::from_properties(&bob).unwrap()).unwrap();
+    let error = producer.ensure_topic(&topic).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED), "{error}");
+}
+
+/// A total of this client, over all brokers.
+fn total(metrics: &[Metric], name: &str) -> f64 {
+    let found = metrics.iter().find(|metric| metric.name == name && !metric.group.contains("node"));
+    match found.map(|metric| &metric.value) {
+        Some(MetricValue::Number(number)) => *number,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+rule!(a_session_is_renewed_on_the_open_connection: secure);
+async fn a_session_is_renewed_on_the_open_connection(on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    // The broker ends sessions after 6 seconds; a connection that went on without proof would be closed.
+    for name in ["scram512-alice", "plain-alice"] {
+        let properties = client(&on, name, &[("retries", "0"), ("linger.ms", "0")]);
+        let admin = admin(&properties);
+        let start = Instant::now();
+        let mut calls = 0;
+        while start.elapsed() < Duration::from_secs(14) {
+            admin.describe_topic(&topic).await.unwrap();
+            calls += 1;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let metrics = admin.metrics();
+        assert_eq!(total(&metrics, "connection-creation-total"), 1.0, "{name} {calls}");
+        let renewed = total(&metrics, "successful-reauthentication-total");
+        assert!((2.0..=3.0).contains(&renewed), "{name} {renewed}");
+    }
+}
+
+rule!(changed_stores_are_used_for_new_connections: secure);
+async fn changed_stores_are_used_for_new_connections(on: Harness) {
+    let tls = on.secured().tls_dir();
+    let store = tls.join(format!("{}.pem", unique("trust")));
+    std::fs::copy(tls.join("other-ca.pem"), &store).unwrap();
+    let location = store.to_str().unwrap().to_owned();
+    let pairs = [("ssl.truststore.location", location.as_str())];
+    let properties = client(&on, "wrong-ca", &pairs);
+    let admin = admin(&properties);
+    assert!(admin.list_topics().await.unwrap_err().is_authentication());
+    std::fs::write(&store, "broken").unwrap();
+    std::fs::copy(tls.join("ca.pem"), &store).unwrap();
+    let start = Instant::now();
+    while let Err(error) = admin.list_topics().await {
+        assert!(error.is_authentication() && start.elapsed() < Duration::from_secs(15), "{error:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+}
