@@ -215,11 +215,6 @@ impl Cluster {
         }
     }
 
-    /// Until when a broker wants nothing on a lane (KIP-219); what is sent before waits in the connection.
-    pub(crate) fn muted_until(&self, node: i32, lane: Lane) -> Option<Instant> {
-        self.open_connection(node, lane)?.muted_until()
-    }
-
     fn find(&self, target: Target, lane: Lane) -> Option<Arc<Connection>> {
         match target {
             Target::Node(node) => self.open_connection(node, lane),

@@ -198,12 +198,6 @@ impl Connection {
         self.shared.set_renewal(Box::new(renewal));
     }
 
-    /// The level of a feature that the cluster has agreed on, as this broker knew when the connection was made; `None` if it is off.
-    #[expect(dead_code, reason = "for callers that talk to one broker; the cluster's own is used so far")]
-    pub(crate) fn finalized_feature(&self, name: &str) -> Option<i16> {
-        self.versions.features().level(name)
-    }
-
     pub(super) fn versions(&self) -> &Arc<Versions> {
         &self.versions
     }
@@ -222,16 +216,8 @@ impl Connection {
         self.shared.stop.notify_one();
     }
 
-    /// Nothing is sent for so long, as the broker asks. Answers that start with the time are seen by the connection itself; only
-    /// that of Produce needs this.
-    pub(crate) fn throttle(&self, millis: i32) {
-        if let Some(millis) = u64::try_from(millis).ok().filter(|millis| *millis > 0) {
-            self.shared.mute(Duration::from_millis(millis));
-        }
-    }
-
     /// Until when the broker wants nothing; requests that are sent before wait here.
-    pub(crate) fn muted_until(&self) -> Option<Instant> {
+    fn muted_until(&self) -> Option<Instant> {
         self.shared.muted_until()
     }
 

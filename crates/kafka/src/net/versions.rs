@@ -78,11 +78,6 @@ impl Versions {
         self.keys.get(at).map(|(_, min, max)| (*min, *max))
     }
 
-    /// Whether the broker knows a request at all.
-    pub(super) fn knows(&self, key: i16) -> bool {
-        self.range(key).is_some()
-    }
-
     /// The newest version of `R` that both sides speak.
     pub(crate) fn pick<R: Request>(&self, broker: &dyn std::fmt::Display) -> Result<i16> {
         let name = ApiKey::try_from(R::KEY).map_or_else(|()| format!("request {}", R::KEY), |key| format!("{key:?}"));
@@ -132,7 +127,7 @@ mod tests {
         let versions = Versions::of(&answer(&[(ApiKey::Heartbeat, 0, 3), (ApiKey::FindCoordinator, 900, 901)], 1));
         assert_eq!(versions.pick::<HeartbeatRequest>(&"b").unwrap(), 3);
         assert!(versions.pick::<FindCoordinatorRequest>(&"b").unwrap_err().to_string().contains("900 to 901"));
-        assert!(!versions.knows(ApiKey::Fetch as i16));
+        assert!(versions.range(ApiKey::Fetch as i16).is_none());
     }
 
     #[test]
