@@ -374,12 +374,7 @@ rule!(a_stuck_neighbour_delays_nobody: dev);
 async fn a_stuck_neighbour_delays_nobody(on: Harness) {
     let topic = on.topic(1, &[]).await;
     for api in [Api::Metadata, Api::Produce, Api::Fetch] {
-        on.dev_broker().faults().add(Fault {
-            api,
-            client_id: Some("stuck".to_owned()),
-            times: 100,
-            action: FaultAction::Delay(Duration::from_secs(20)),
-        });
+        on.dev_broker().faults().add(Fault::on(api, FaultAction::Stall).client("stuck").always());
     }
     let stuck = on.admin(&[("client.id", "stuck")]);
     let stuck_call = stuck.topic_exists(&topic);
@@ -396,4 +391,5 @@ async fn a_stuck_neighbour_delays_nobody(on: Harness) {
         result = stuck_call => panic!("the stuck one was faster: {result:?}"),
         took = others => assert!(took < Duration::from_secs(10), "{took:?}"),
     }
+    on.dev_broker().faults().release();
 }
