@@ -217,7 +217,7 @@ impl Connection {
     }
 
     /// Until when the broker wants nothing; requests that are sent before wait here.
-    fn muted_until(&self) -> Option<Instant> {
+    pub(crate) fn muted_until(&self) -> Option<Instant> {
         self.shared.muted_until()
     }
 
