@@ -29,6 +29,7 @@ mod faults;
 mod group;
 mod journal;
 mod log;
+mod loss;
 mod nodes;
 mod quotas;
 mod server;

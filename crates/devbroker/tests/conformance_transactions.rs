@@ -11,225 +11,24 @@
 
 mod common;
 
-use bytes::Bytes;
+use common::transactional::*;
 use common::*;
 use kafka_protocol::ResponseError as E;
-use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use kafka_protocol::messages::txn_offset_commit_request::{
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
+use kafka_protocol::messages::write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic};
 use kafka_protocol::messages::{
-    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, ApiVersionsRequest, BrokerId, EndTxnRequest,
-    FindCoordinatorRequest, GroupId, InitProducerIdRequest, ListOffsetsRequest, OffsetCommitRequest,
-    OffsetFetchRequest, ProducerId as WireProducerId, TransactionalId, TxnOffsetCommitRequest,
+    AddOffsetsToTxnRequest, ApiVersionsRequest, BrokerId, DescribeProducersRequest, DescribeTransactionsRequest,
+    GroupId, ListOffsetsRequest, ListTransactionsRequest, OffsetCommitRequest, OffsetFetchRequest,
+    ProducerId as WireProducerId, TxnOffsetCommitRequest, WriteTxnMarkersRequest,
 };
 use milena_kafka::records::{Compression, ProducerId};
 use std::time::{Duration, Instant};
-
-/// Records of the day: a real broker begins another file, which ends a fetch, when records and markers lie far apart in time.
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_millis()).unwrap()
-}
-
-fn transactional_id(id: &str) -> TransactionalId {
-    TransactionalId(text(id))
-}
-
-/// A transactional producer that speaks one version of the protocol.
-struct Producer {
-    client: Client,
-    id: String,
-    producer_id: i64,
-    epoch: i16,
-    sequence: i32,
-    v2: bool,
-}
-
-impl Producer {
-    async fn new(target: &Target, id: &str, v2: bool) -> Self {
-        let mut client = target.client().await;
-        find(&mut client, id, 1).await;
-        let mut producer = Self { client, id: id.to_owned(), producer_id: -1, epoch: -1, sequence: 0, v2 };
-        assert_eq!(producer.init().await, 0);
-        producer
-    }
-
-    /// Initializes, waiting for the end of what an earlier producer has left.
-    async fn init(&mut self) -> i16 {
-        self.init_with(60_000, (-1, -1)).await
-    }
-
-    async fn init_with(&mut self, timeout_ms: i32, expected: (i64, i16)) -> i16 {
-        let request = InitProducerIdRequest::default()
-            .with_transactional_id(Some(transactional_id(&self.id)))
-            .with_transaction_timeout_ms(timeout_ms)
-            .with_producer_id(WireProducerId(expected.0))
-            .with_producer_epoch(expected.1);
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let answer = self.client.send(4, &request).await;
-            if answer.error_code == 0 {
-                (self.producer_id, self.epoch, self.sequence) = (answer.producer_id.0, answer.producer_epoch, 0);
-            } else if is_passing(answer.error_code) && Instant::now() < deadline {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                continue;
-            }
-            return answer.error_code;
-        }
-    }
-
-    fn batch(&self, sequence: i32, values: &[&str]) -> Bytes {
-        let records: Vec<(i64, &str)> = values.iter().map(|value| (now_ms(), *value)).collect();
-        let producer =
-            ProducerId { id: self.producer_id, epoch: self.epoch, base_sequence: sequence, transactional: true };
-        timed_batch(&records, Compression::None, Some(producer))
-    }
-
-    async fn add(&mut self, topic: &TestTopic, partitions: &[i32]) -> Vec<i16> {
-        let wanted =
-            AddPartitionsToTxnTopic::default().with_name(topic_name(&topic.name)).with_partitions(partitions.to_vec());
-        let request = AddPartitionsToTxnRequest::default()
-            .with_v3_and_below_transactional_id(transactional_id(&self.id))
-            .with_v3_and_below_producer_id(WireProducerId(self.producer_id))
-            .with_v3_and_below_producer_epoch(self.epoch)
-            .with_v3_and_below_topics(vec![wanted]);
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let answer = self.client.send(3, &request).await;
-            let results = &answer.results_by_topic_v3_and_below[0].results_by_partition;
-            let codes: Vec<i16> = results.iter().map(|result| result.partition_error_code).collect();
-            if codes.iter().any(|code| is_passing(*code)) && Instant::now() < deadline {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                continue;
-            }
-            return codes;
-        }
-    }
-
-    async fn send_batch(&mut self, version: i16, topic: &TestTopic, partition: i32, batch: Bytes) -> (i16, i64) {
-        let request = produce_request(version, -1, topic, partition, batch)
-            .with_transactional_id(Some(transactional_id(&self.id)));
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let answer = self.client.send(version, &request).await;
-            let answer = &answer.responses[0].partition_responses[0];
-            if is_passing(answer.error_code) && Instant::now() < deadline {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                continue;
-            }
-            return (answer.error_code, answer.base_offset);
-        }
-    }
-
-    /// Sends the next batch, adding its partition as the version does.
-    async fn send(&mut self, topic: &TestTopic, partition: i32, values: &[&str]) -> i64 {
-        if !self.v2 {
-            assert_eq!(self.add(topic, &[partition]).await, [0]);
-        }
-        let batch = self.batch(self.sequence, values);
-        let version = if self.v2 { 13 } else { 11 };
-        let (code, offset) = self.send_batch(version, topic, partition, batch).await;
-        assert_eq!(code, 0);
-        self.sequence += i32::try_from(values.len()).unwrap();
-        offset
-    }
-
-    async fn end_as(&mut self, version: i16, commit: bool) -> (i16, i64, i16) {
-        let request = EndTxnRequest::default()
-            .with_transactional_id(transactional_id(&self.id))
-            .with_producer_id(WireProducerId(self.producer_id))
-            .with_producer_epoch(self.epoch)
-            .with_committed(commit);
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let answer = self.client.send(version, &request).await;
-            if is_passing(answer.error_code) && Instant::now() < deadline {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                continue;
-            }
-            return (answer.error_code, answer.producer_id.0, answer.producer_epoch);
-        }
-    }
-
-    async fn end(&mut self, commit: bool) -> i16 {
-        let (code, producer_id, epoch) = self.end_as(if self.v2 { 5 } else { 3 }, commit).await;
-        if code == 0 && self.v2 {
-            if (producer_id, epoch) != (self.producer_id, self.epoch) {
-                self.sequence = 0;
-            }
-            (self.producer_id, self.epoch) = (producer_id, epoch);
-        }
-        code
-    }
-}
-
-/// What goes away by itself: the last transaction is still ending, or the coordinator is not ready.
-fn is_passing(code: i16) -> bool {
-    [E::ConcurrentTransactions, E::CoordinatorNotAvailable, E::NotCoordinator, E::CoordinatorLoadInProgress]
-        .iter()
-        .any(|error| error.code() == code)
-}
-
-async fn find(client: &mut Client, key: &str, key_type: i8) {
-    let request = FindCoordinatorRequest::default().with_key_type(key_type).with_coordinator_keys(vec![text(key)]);
-    for _ in 0..500 {
-        let answer = client.send(4, &request).await;
-        if answer.coordinators[0].error_code == 0 {
-            assert_eq!(answer.coordinators[0].key.as_str(), key);
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("no coordinator for {key}");
-}
-
-/// What a fetch of a partition says: end, last stable offset, aborted transactions, and per batch the base offset and whether it is
-/// a marker.
-#[derive(Debug, PartialEq, Eq)]
-struct Seen {
-    end: i64,
-    stable: i64,
-    aborted: Option<Vec<(i64, i64)>>,
-    batches: Vec<(i64, bool)>,
-}
-
-async fn see(client: &mut Client, topic: &TestTopic, partition: i32, offset: i64, committed: bool) -> Seen {
-    let request = fetch_request(17, topic, &[(partition, offset, 1 << 20)])
-        .with_max_wait_ms(0)
-        .with_min_bytes(0)
-        .with_isolation_level(i8::from(committed));
-    let answer = client.send(17, &request).await;
-    let one = &answer.responses[0].partitions[0];
-    assert_eq!((answer.error_code, one.error_code), (0, 0));
-    Seen {
-        end: one.high_watermark,
-        stable: one.last_stable_offset,
-        aborted: one
-            .aborted_transactions
-            .as_ref()
-            .map(|aborted| aborted.iter().map(|one| (one.producer_id.0, one.first_offset)).collect()),
-        batches: batches(one.records.as_ref().unwrap_or(&Bytes::new()))
-            .iter()
-            .map(|(header, _)| (header.base_offset, header.is_control()))
-            .collect(),
-    }
-}
-
-/// Waits until the markers of everything that ends have been written.
-async fn settled(client: &mut Client, topic: &TestTopic, partition: i32, end: i64) {
-    for _ in 0..1000 {
-        let seen = see(client, topic, partition, 0, false).await;
-        if seen.end == end && seen.stable == end {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the log does not end at {end}: {:?}", see(client, topic, partition, 0, false).await);
-}
 
 async fn list_offset(client: &mut Client, topic: &TestTopic, timestamp: i64, isolation: i8) -> i64 {
     let one = ListOffsetsPartition::default().with_timestamp(timestamp).with_current_leader_epoch(-1);
@@ -685,5 +484,93 @@ async fn offsets_of_a_transaction_are_refused_to_strangers() {
     assert_eq!(commit_in_transaction(&mut producer, 5, fenced).await, E::InvalidProducerEpoch.code());
     let mapped = request.with_producer_id(WireProducerId(producer.producer_id + 1_000_000));
     assert_eq!(commit_in_transaction(&mut producer, 5, mapped).await, E::InvalidProducerIdMapping.code());
+    assert_eq!(producer.end(false).await, 0);
+}
+
+#[tokio::test]
+async fn transactions_are_described_and_listed() {
+    let target = target().await;
+    let mut client = target.client().await;
+    let topic = client.create("described", 2).await;
+    let group = unique("group");
+    find(&mut client, &group, 0).await;
+    let mut producer = Producer::new(&target, &unique("tx"), true).await;
+    let id = producer.id.clone();
+    let describe = async |client: &mut Client, id: &str| {
+        let request = DescribeTransactionsRequest::default().with_transactional_ids(vec![transactional_id(id)]);
+        client.send(0, &request).await.transaction_states[0].clone()
+    };
+    let empty = describe(&mut client, &id).await;
+    assert_eq!(
+        (empty.error_code, empty.transaction_state.as_str(), empty.transaction_timeout_ms),
+        (0, "Empty", 60_000)
+    );
+    assert_eq!((empty.transaction_start_time_ms, empty.topics.len()), (-1, 0));
+    let before = now_ms();
+    producer.send(&topic, 1, &["a"]).await;
+    producer.send_on(&topic, 0, 0, &["b"]).await;
+    let request = txn_commit(&producer, &group, &topic, 1);
+    assert_eq!(commit_in_transaction(&mut producer, 5, request).await, 0);
+    let open = describe(&mut client, &id).await;
+    assert_eq!((open.transaction_state.as_str(), open.producer_epoch), ("Ongoing", 0));
+    assert_eq!(open.producer_id.0, producer.producer_id);
+    assert!((before - 1000..=now_ms() + 1000).contains(&open.transaction_start_time_ms));
+    let mut topics: Vec<(String, Vec<i32>)> =
+        open.topics.iter().map(|one| (one.topic.to_string(), one.partitions.clone())).collect();
+    topics.iter_mut().for_each(|(_, partitions)| partitions.sort_unstable());
+    topics.sort();
+    assert_eq!((topics[0].0.as_str(), topics[0].1.len()), ("__consumer_offsets", 1));
+    assert_eq!(topics[1], (topic.name.clone(), vec![0, 1]));
+
+    let list = async |client: &mut Client, states: &[&str], longer_than| {
+        let request = ListTransactionsRequest::default()
+            .with_state_filters(states.iter().map(|state| text(state)).collect())
+            .with_producer_id_filters(vec![open.producer_id])
+            .with_duration_filter(longer_than);
+        let answer = client.send(1, &request).await;
+        let ids: Vec<String> = answer.transaction_states.iter().map(|one| one.transactional_id.to_string()).collect();
+        (ids, answer.unknown_state_filters.len())
+    };
+    assert_eq!(list(&mut client, &[], -1).await, (vec![id.clone()], 0));
+    assert_eq!(list(&mut client, &["Ongoing"], -1).await, (vec![id.clone()], 0));
+    assert_eq!(list(&mut client, &["Empty", "Odd"], -1).await, (vec![], 1));
+    assert_eq!(list(&mut client, &["Ongoing"], 1_000_000).await, (vec![], 0));
+    assert_eq!(producer.end(false).await, 0);
+    assert_eq!(describe(&mut client, &unique("none")).await.error_code, E::TransactionalIdNotFound.code());
+    assert_eq!(describe(&mut client, "").await.error_code, E::InvalidRequest.code());
+}
+
+#[tokio::test]
+async fn producers_of_a_partition_are_described_and_a_hanging_transaction_is_ended_by_hand() {
+    let target = target().await;
+    let mut client = target.client().await;
+    let topic = client.create("hanging", 1).await;
+    let mut producer = Producer::new(&target, &unique("tx"), false).await;
+    producer.send(&topic, 0, &["a", "b"]).await;
+    let wanted = TopicRequest::default().with_name(topic_name(&topic.name)).with_partition_indexes(vec![0, 7]);
+    let describe = DescribeProducersRequest::default().with_topics(vec![wanted]);
+    let answer = client.send(0, &describe).await;
+    let partitions = &answer.topics[0].partitions;
+    assert_eq!(partitions[1].error_code, E::UnknownTopicOrPartition.code());
+    let seen = &partitions[0].active_producers;
+    assert_eq!(seen.len(), 1);
+    assert_eq!((seen[0].producer_id.0, seen[0].producer_epoch), (producer.producer_id, 0));
+    assert_eq!((seen[0].last_sequence, seen[0].coordinator_epoch, seen[0].current_txn_start_offset), (1, -1, 0));
+
+    let on = WritableTxnMarkerTopic::default().with_name(topic_name(&topic.name)).with_partition_indexes(vec![0]);
+    let marker = WritableTxnMarker::default()
+        .with_producer_id(WireProducerId(producer.producer_id))
+        .with_producer_epoch(0)
+        .with_transaction_result(false)
+        .with_coordinator_epoch(0)
+        .with_topics(vec![on]);
+    let request = WriteTxnMarkersRequest::default().with_markers(vec![marker]);
+    let answer = client.send(1, &request).await;
+    assert_eq!(answer.markers[0].topics[0].partitions[0].error_code, 0);
+    settled(&mut client, &topic, 0, 3).await;
+    assert_eq!(see(&mut client, &topic, 0, 0, true).await.aborted, Some(vec![(producer.producer_id, 0)]));
+    let answer = client.send(0, &describe).await;
+    let seen = &answer.topics[0].partitions[0].active_producers;
+    assert_eq!((seen[0].last_sequence, seen[0].coordinator_epoch, seen[0].current_txn_start_offset), (1, 0, -1));
     assert_eq!(producer.end(false).await, 0);
 }

@@ -68,6 +68,11 @@ pub(super) fn named(api: Api, version: i16, mut body: Bytes) -> Option<Named> {
             Some(Named::Transaction(request!(m::AddPartitionsToTxnRequest).v3_and_below_transactional_id.0))
         }
         Api::AddOffsetsToTxn => Some(Named::Transaction(request!(m::AddOffsetsToTxnRequest).transactional_id.0)),
+        Api::DescribeTransactions => request!(m::DescribeTransactionsRequest)
+            .transactional_ids
+            .into_iter()
+            .next()
+            .map(|id| Named::Transaction(id.0)),
         Api::EndTxn => Some(Named::Transaction(request!(m::EndTxnRequest).transactional_id.0)),
         _ => None,
     }

@@ -23,6 +23,7 @@ const COPIED: usize = 2048;
 
 /// Tags of the answer's optional fields.
 const NODE_ENDPOINTS: u8 = 0;
+const DIVERGING_EPOCH: u8 = 0;
 const CURRENT_LEADER: u8 = 1;
 
 /// What a partition gives to one answer.
@@ -38,6 +39,8 @@ struct Part {
     bytes: usize,
     /// The leader and its epoch, if the error sends the client there.
     leader: Option<(i32, i32)>,
+    /// The epoch where the client's log and this one part, and the offset where it ends here.
+    diverging: Option<(i32, i64)>,
     /// The replica that the client should rather read from; -1 is none.
     preferred: i32,
 }
@@ -54,6 +57,7 @@ impl Part {
             records: Vec::new(),
             bytes: 0,
             leader: None,
+            diverging: None,
             preferred: -1,
         }
     }
@@ -99,7 +103,7 @@ async fn read_or_wait(cx: &Context<'_>, request: &FetchRequest, session: &Sessio
     let logs = resolve(cx, session);
     let enough = |parts: &[Part]| {
         parts.iter().map(|part| part.bytes).sum::<usize>() >= min_bytes
-            || parts.iter().any(|part| part.error != 0 || part.preferred >= 0)
+            || parts.iter().any(|part| part.error != 0 || part.preferred >= 0 || part.diverging.is_some())
     };
     let asked = Asked { rack: request.rack_id.as_str(), committed: request.isolation_level == READ_COMMITTED };
     let mut parts = read(cx, session, &logs, asked, max_bytes);
@@ -200,13 +204,23 @@ fn read_one(
         None => usize::try_from(wanted.max_bytes).unwrap_or(0).min(left),
     };
     let at_least_one = at_least_one && preferred.is_none();
-    match log.read(Read { offset: wanted.offset, max_bytes, at_least_one, committed }, &mut part.records) {
+    match log.read(
+        Read { offset: wanted.offset, max_bytes, at_least_one, committed, last_epoch: wanted.last_epoch },
+        &mut part.records,
+    ) {
         Ok(slice) => {
             part.bytes = slice.bytes;
             part.high_watermark = slice.high_watermark;
             part.last_stable = slice.last_stable;
             part.log_start = slice.log_start;
             part.aborted = committed.then_some(slice.aborted);
+            part
+        }
+        Err(ReadError::Diverging(epoch, end)) => {
+            let (start, high_watermark) = log.range();
+            (part.log_start, part.high_watermark, part.last_stable) = (start, high_watermark, log.last_stable());
+            part.aborted = committed.then(Vec::new);
+            part.diverging = Some((epoch, end));
             part
         }
         Err(ReadError::OutOfRange) => failed(part, ResponseError::OffsetOutOfRange),
@@ -222,6 +236,7 @@ fn is_told(session: &Session, part: &Part) -> bool {
         || part.bytes > 0
         || part.error != 0
         || part.preferred >= 0
+        || part.diverging.is_some()
         || session.partitions.get(&part.key).is_none_or(|wanted| wanted.told != (part.high_watermark, part.log_start))
 }
 
@@ -321,14 +336,21 @@ impl Frame {
                 self.done.push(records.clone());
             }
         }
-        match part.leader {
-            Some((id, epoch)) if flexible => {
-                self.head.put_slice(&[1, CURRENT_LEADER, 9]); // one tag, of nine bytes
-                self.head.put_i32(id);
-                self.head.put_i32(epoch);
-                self.tags(true);
-            }
-            _ => self.tags(flexible),
+        if !flexible {
+            return;
+        }
+        self.head.put_u8(u8::from(part.diverging.is_some()) + u8::from(part.leader.is_some()));
+        if let Some((epoch, end)) = part.diverging {
+            self.head.put_slice(&[DIVERGING_EPOCH, 13]); // bytes
+            self.head.put_i32(epoch);
+            self.head.put_i64(end);
+            self.tags(true);
+        }
+        if let Some((id, epoch)) = part.leader {
+            self.head.put_slice(&[CURRENT_LEADER, 9]); // bytes
+            self.head.put_i32(id);
+            self.head.put_i32(epoch);
+            self.tags(true);
         }
     }
 
@@ -439,6 +461,7 @@ mod tests {
                 bytes: records.iter().map(Bytes::len).sum(),
                 records,
                 leader: if version >= 16 { Some((2, 7)) } else { None },
+                diverging: (version >= 12 && partition == 300).then_some((4, 55)),
                 preferred: 3,
                 ..Part::new(key(partition))
             };
@@ -469,6 +492,10 @@ mod tests {
             assert_eq!(topic.partitions[1].aborted_transactions, None);
             assert_eq!(partition.records.as_ref().unwrap().len(), 5 + large.len());
             assert_eq!(topic.partitions[1].partition_index, 300);
+            if version >= 12 {
+                let diverging = &topic.partitions[1].diverging_epoch;
+                assert_eq!((diverging.epoch, diverging.end_offset), (4, 55));
+            }
             if version >= 11 {
                 assert_eq!(partition.preferred_read_replica.0, 3);
             }

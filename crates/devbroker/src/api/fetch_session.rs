@@ -27,6 +27,8 @@ pub(super) struct Wanted {
     pub offset: i64,
     pub max_bytes: i32,
     pub leader_epoch: i32,
+    /// Epoch of the record before the offset, as the client knows it; -1 is none.
+    pub last_epoch: i32,
     /// High watermark and log start of the last answer; -1 before the first.
     pub told: (i64, i64),
 }
@@ -128,6 +130,7 @@ impl Session {
                         offset: partition.fetch_offset,
                         max_bytes: partition.partition_max_bytes,
                         leader_epoch: partition.current_leader_epoch,
+                        last_epoch: partition.last_fetched_epoch,
                         told,
                     },
                 );

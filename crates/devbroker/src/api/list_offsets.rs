@@ -39,7 +39,10 @@ pub(super) fn list(cx: &Context<'_>, request: ListOffsetsRequest) -> ListOffsets
                         Ok(Some((offset, timestamp))) => answer
                             .with_offset(offset)
                             .with_timestamp(timestamp)
-                            .with_leader_epoch(partition.leader_epoch()),
+                            .with_leader_epoch(match wanted.timestamp {
+                                LATEST => partition.leader_epoch(),
+                                _ => partition.epoch_of(offset).unwrap_or(-1),
+                            }),
                         Ok(None) => answer,
                         Err(error) => answer.with_error_code(error.code()),
                     },
@@ -85,10 +88,11 @@ pub(super) fn for_leader_epoch(cx: &Context<'_>, request: OffsetForLeaderEpochRe
                     return answer.with_error_code(error.code());
                 }
                 match found.as_ref().and_then(|topic| topic.partition(wanted.partition)) {
-                    Some(partition) if wanted.leader_epoch == partition.leader_epoch() => {
-                        answer.with_leader_epoch(wanted.leader_epoch).with_end_offset(partition.range().1)
-                    }
-                    _ => answer,
+                    Some(partition) => match partition.epoch_end(wanted.leader_epoch) {
+                        Some((epoch, end)) => answer.with_leader_epoch(epoch).with_end_offset(end),
+                        None => answer,
+                    },
+                    None => answer,
                 }
             })
             .collect();

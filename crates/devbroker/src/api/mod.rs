@@ -23,6 +23,7 @@ mod request;
 mod throttle;
 mod touched;
 mod transactions;
+mod transactions_admin;
 mod wire;
 
 use crate::faults::Api;
@@ -59,6 +60,7 @@ pub(crate) const VERSIONS: &[(Api, i16, i16)] = &[
     (Api::AddPartitionsToTxn, 0, 5),
     (Api::AddOffsetsToTxn, 0, 4),
     (Api::EndTxn, 0, 5),
+    (Api::WriteTxnMarkers, 1, 1),
     (Api::TxnOffsetCommit, 0, 5),
     (Api::DescribeConfigs, 1, 4),
     (Api::AlterConfigs, 0, 2),
@@ -67,6 +69,9 @@ pub(crate) const VERSIONS: &[(Api, i16, i16)] = &[
     (Api::IncrementalAlterConfigs, 0, 1),
     (Api::OffsetDelete, 0, 0),
     (Api::DescribeCluster, 0, 2),
+    (Api::DescribeProducers, 0, 0),
+    (Api::DescribeTransactions, 0, 0),
+    (Api::ListTransactions, 0, 2),
     (Api::DescribeTopicPartitions, 0, 0),
 ];
 
@@ -123,11 +128,14 @@ async fn dispatch(context: &Context<'_>, api: Api, correlation: i32, mut body: B
         Api::DescribeGroups => answer!(id, cx, body, m::DescribeGroupsRequest, group_admin::describe),
         Api::ListGroups => answer!(id, cx, body, m::ListGroupsRequest, group_admin::list),
         Api::DeleteGroups => answer!(id, cx, body, m::DeleteGroupsRequest, group_admin::delete),
-        Api::SaslHandshake
-        | Api::SaslAuthenticate
-        | Api::WriteTxnMarkers
-        | Api::DescribeProducers
-        | Api::DescribeTransactions
-        | Api::ListTransactions => Ok(Reply::Close("an API that this broker does not have")),
+        Api::DescribeTransactions => {
+            answer!(id, cx, body, m::DescribeTransactionsRequest, transactions_admin::describe)
+        }
+        Api::ListTransactions => answer!(id, cx, body, m::ListTransactionsRequest, transactions_admin::list),
+        Api::DescribeProducers => {
+            answer!(id, cx, body, m::DescribeProducersRequest, transactions_admin::describe_producers)
+        }
+        Api::WriteTxnMarkers => answer!(id, cx, body, m::WriteTxnMarkersRequest, transactions_admin::write_markers),
+        Api::SaslHandshake | Api::SaslAuthenticate => Ok(Reply::Close("an API that this broker does not have")),
     }
 }

@@ -18,7 +18,7 @@ impl Epochs {
     }
 
     /// The newest epoch that wrote.
-    pub fn newest(&self) -> Option<i32> {
+    fn newest(&self) -> Option<i32> {
         self.entries.last().map(|(epoch, _)| *epoch)
     }
 
@@ -27,7 +27,7 @@ impl Epochs {
         if epoch == current {
             return Some((epoch, end));
         }
-        if self.newest().is_none_or(|newest| epoch > newest) {
+        if epoch < 0 || self.newest().is_none_or(|newest| epoch > newest) {
             return None;
         }
         let after = self.entries.partition_point(|(known, _)| *known <= epoch);
@@ -43,11 +43,6 @@ impl Epochs {
     pub fn of(&self, offset: i64) -> Option<i32> {
         let after = self.entries.partition_point(|(_, start)| *start <= offset);
         after.checked_sub(1).and_then(|at| self.entries.get(at)).map(|(epoch, _)| *epoch)
-    }
-
-    /// The log now ends at `end`.
-    pub fn truncate(&mut self, end: i64) {
-        self.entries.retain(|(_, start)| *start < end);
     }
 
     /// The log now starts at `start`.
@@ -79,7 +74,5 @@ mod tests {
         assert_eq!((epochs.of(9), epochs.of(10), epochs.of(25)), (Some(0), Some(2), Some(5)));
         epochs.trim(12);
         assert_eq!(epochs.end_of(0, 5, 30), Some((0, 12)));
-        epochs.truncate(20);
-        assert_eq!(epochs.newest(), Some(2));
     }
 }

@@ -152,6 +152,18 @@ impl Files {
         Ok(Some(segment))
     }
 
+    /// Cuts off everything from a batch on.
+    pub fn truncate(&mut self, from: &Place) -> std::io::Result<()> {
+        let Some(index) = self.segments.iter().position(|segment| Arc::ptr_eq(segment, &from.segment)) else {
+            return Ok(());
+        };
+        from.segment.file.set_len(from.position)?;
+        self.segments.drain(index + 1..).for_each(|segment| remove(&segment));
+        self.active_len = from.position;
+        self.unsynced = true;
+        Ok(())
+    }
+
     /// Removes files that hold only offsets below `log_start`.
     pub fn trim(&mut self, log_start: i64) {
         while self.segments.get(1).is_some_and(|second| second.base <= log_start) {

@@ -4,6 +4,7 @@
 
 mod append;
 mod cleaner;
+mod epochs;
 mod leading;
 mod read;
 #[cfg(test)]

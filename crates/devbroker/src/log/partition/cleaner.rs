@@ -37,7 +37,7 @@ impl State {
         self.dirty = 0;
     }
 
-    fn batch(&self, index: usize) -> std::io::Result<Bytes> {
+    pub(super) fn batch(&self, index: usize) -> std::io::Result<Bytes> {
         let mut out = Vec::with_capacity(1);
         self.collect(index, index + 1, &mut out)?;
         Ok(out.pop().unwrap_or_default())

@@ -16,6 +16,8 @@ pub(crate) struct Read {
     pub at_least_one: bool,
     /// Only what no open transaction can still change (`read_committed`).
     pub committed: bool,
+    /// Epoch of the record before the offset, as the reader knows it; -1 is none.
+    pub last_epoch: i32,
 }
 
 /// Result of a read.
@@ -33,6 +35,8 @@ pub(crate) struct Slice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadError {
     OutOfRange,
+    /// What the reader has of this epoch ends here at that offset.
+    Diverging(i32, i64),
     Deleted,
     Storage,
 }
@@ -43,6 +47,15 @@ impl Partition {
         let state = lock(&self.state);
         if state.deleted {
             return Err(ReadError::Deleted);
+        }
+        if wanted.last_epoch >= 0 {
+            match state.epochs.end_of(wanted.last_epoch, self.leader_epoch(), state.end) {
+                None => return Err(ReadError::OutOfRange),
+                Some((epoch, end)) if epoch < wanted.last_epoch || end < wanted.offset => {
+                    return Err(ReadError::Diverging(epoch, end));
+                }
+                Some(_) => {}
+            }
         }
         if wanted.offset < state.start || wanted.offset > state.end {
             return Err(ReadError::OutOfRange);

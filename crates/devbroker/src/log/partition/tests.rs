@@ -20,7 +20,7 @@ fn plain(count: i32) -> Vec<u8> {
 }
 
 fn from(offset: i64, max_bytes: usize, at_least_one: bool) -> Read {
-    Read { offset, max_bytes, at_least_one, committed: false }
+    Read { offset, max_bytes, at_least_one, committed: false, last_epoch: -1 }
 }
 
 fn read_bases(partition: &Partition, offset: i64, max: usize) -> Vec<i64> {
