@@ -57,6 +57,7 @@ fn what_cannot_be_used_is_refused_by_name() {
         ("partitioner.class", "com.example.Partitioner"),
         ("security.protocol", "none"),
         ("transactional.id", ""),
+        ("transaction.two.phase.commit.enable", "true"),
     ] {
         assert_eq!(refused(ProducerConfig::from_properties(&properties(&[(key, value)]))), key, "{value}");
     }

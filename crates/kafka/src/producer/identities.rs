@@ -56,7 +56,10 @@ impl Accumulator {
                 }
                 match &mut self.transaction {
                     None => self.identities.broke(topic, partition),
-                    Some(transaction) => transaction.lost_records(),
+                    Some(transaction) => {
+                        transaction.lost_records();
+                        self.told = true;
+                    }
                 }
             }
         }

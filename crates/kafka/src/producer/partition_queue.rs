@@ -119,7 +119,10 @@ impl PartitionQueue {
             Some(_) => self.sent.front().is_none_or(|sent| sent.order > first.order),
             None => {
                 let stale = self.sequences.owner != current;
-                current.is_some() && self.sequences.unresolved.is_none() && !(stale && self.has_numbered())
+                // A broker that knows nothing of this producer takes any number as the first: if it refused the first batch and
+                // then took the second, the first would be lost. So the first goes alone.
+                let alone = stale || self.sequences.last_acked < 0;
+                current.is_some() && self.sequences.unresolved.is_none() && !(alone && self.has_numbered())
             }
         }
     }

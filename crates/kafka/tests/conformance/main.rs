@@ -9,8 +9,10 @@
 mod administration;
 mod connections;
 mod fake_broker;
+mod producing;
 mod scale;
 mod security;
 #[allow(dead_code, unused_imports, reason = "not every build of the rules uses every helper")]
 mod support;
 mod table;
+mod transactions;

@@ -380,6 +380,7 @@ impl Accumulator {
             // A group that is still to be enrolled starts it yet.
             if transaction.offsets.is_empty() {
                 self.complete(false);
+                self.told = true;
             }
         }
         let transaction = self.transaction.as_mut()?;

@@ -1,0 +1,193 @@
+//! `delivery.timeout.ms`, `max.block.ms`, `request.timeout.ms` and the fate of records that missed them.
+
+use std::time::{Duration, Instant};
+
+use milena_devbroker::{Api, FaultAction};
+use milena_kafka::admin::NewTopic;
+use milena_kafka::{Error, ErrorCode};
+
+use super::support::{append, assert_exact, ends, record, stored};
+use crate::support::{Harness, PATIENCE, rule, unique};
+
+/// Not before the deadline, and not much behind it.
+fn assert_kept(started: Instant, deadline: u64) {
+    let (waited, deadline) = (started.elapsed(), Duration::from_millis(deadline));
+    assert!(waited >= deadline && waited < deadline + Duration::from_millis(500), "{waited:?} for {deadline:?}");
+}
+
+rule!(records_that_are_with_the_broker_end_at_their_deadline_as_possibly_written: own; fault);
+async fn records_that_are_with_the_broker_end_at_their_deadline_as_possibly_written(mut on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    let settings = [("delivery.timeout.ms", "2500"), ("request.timeout.ms", "2400"), ("linger.ms", "0")];
+    let (producer, mut completions) = on.producer(&settings);
+    append(&producer, &topic, 1, 0..10).await;
+    ends(&mut completions, 10).await;
+    on.with_real(|broker| broker.pause()).await.unwrap();
+    let started = Instant::now();
+    append(&producer, &topic, 1, 10..20).await;
+    for end in ends(&mut completions, 10).await {
+        let error = end.result.unwrap_err();
+        assert!(end.maybe_written && error.to_string().contains("may have been written"), "{error}");
+        assert_eq!(error.java_class(), "org.apache.kafka.common.errors.TimeoutException");
+    }
+    assert_kept(started, 2500);
+    on.with_real(|broker| broker.resume()).await.unwrap();
+    // Whatever became of those, the next ones are written once and in order.
+    for number in 20..200 {
+        append(&producer, &topic, 1, number..number + 1).await;
+    }
+    producer.flush().await.unwrap();
+    for end in ends(&mut completions, 180).await {
+        end.result.unwrap();
+    }
+    producer.close(PATIENCE).await.unwrap();
+    let mut values = stored(&on, &topic, 1).await.remove(&0).unwrap();
+    values.retain(|value| !(10..20).contains(value));
+    assert_eq!(values, (0..10).chain(20..200).collect::<Vec<_>>());
+}
+
+rule!(records_that_never_left_end_at_their_deadline_as_not_written: own; fault);
+async fn records_that_never_left_end_at_their_deadline_as_not_written(mut on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    let (producer, mut completions) =
+        on.producer(&[("delivery.timeout.ms", "2000"), ("request.timeout.ms", "1000"), ("linger.ms", "0")]);
+    producer.ensure_topic(&topic).await.unwrap();
+    on.with_real(|broker| broker.kill()).await.unwrap();
+    let started = Instant::now();
+    append(&producer, &topic, 1, 10..20).await;
+    for end in ends(&mut completions, 10).await {
+        let error = end.result.unwrap_err();
+        assert!(!end.maybe_written && error.to_string().contains("were not written"), "{error}");
+    }
+    assert_kept(started, 2000);
+    on.with_real(|broker| broker.restart()).await.unwrap();
+    let (after, mut completions) = on.producer(&[]);
+    append(&after, &topic, 1, 0..5).await;
+    ends(&mut completions, 5).await;
+    assert_exact(&on, &topic, 1, 5).await;
+}
+
+rule!(a_request_without_answer_is_given_up_and_sent_again: dev; fault);
+async fn a_request_without_answer_is_given_up_and_sent_again(on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    let (producer, _) = on.producer(&[("request.timeout.ms", "300"), ("retry.backoff.ms", "10")]);
+    producer.send(&topic, Some(0), None, None, Some(b"0"), &[]).await.unwrap();
+    on.dev_broker().faults().next(Api::Produce, 1, FaultAction::Delay(Duration::from_secs(2)));
+    let started = Instant::now();
+    producer.send(&topic, Some(0), None, None, Some(b"1"), &[]).await.unwrap();
+    let waited = started.elapsed();
+    assert!(waited >= Duration::from_millis(300) && waited < Duration::from_millis(1900), "{waited:?}");
+    producer.close(PATIENCE).await.unwrap();
+}
+
+rule!(retries_are_counted: dev; fault);
+async fn retries_are_counted(on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    let settings = [("retries", "2"), ("enable.idempotence", "false"), ("retry.backoff.ms", "10")];
+    let (producer, _) = on.producer(&settings);
+    let faults = on.dev_broker().faults();
+    producer.send(&topic, Some(0), None, None, Some(b"0"), &[]).await.unwrap();
+    for (times, written) in [(2, true), (3, false)] {
+        faults.next(Api::Produce, times, FaultAction::Error(ErrorCode::NOT_ENOUGH_REPLICAS.code()));
+        let sent = producer.send(&topic, Some(0), None, None, Some(b"1"), &[]).await;
+        assert_eq!(sent.is_ok(), written, "{sent:?}");
+        assert_eq!(faults.pending(), 0);
+    }
+    producer.close(PATIENCE).await.unwrap();
+}
+
+rule!(max_block_bounds_the_wait_for_a_topic_and_for_memory_together: dev, real);
+async fn max_block_bounds_the_wait_for_a_topic_and_for_memory_together(on: Harness) {
+    let (producer, _) = on.producer(&[
+        ("max.block.ms", "600"),
+        ("buffer.memory", "20000"),
+        ("batch.size", "20000"),
+        ("linger.ms", "3000"),
+        ("delivery.timeout.ms", "60000"),
+    ]);
+    let topic = on.topic(2, &[]).await;
+    // A partition that is not there keeps nobody waiting.
+    let error = producer.send(&topic, Some(7), None, None, None, &[]).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), "{error}");
+    // All the memory is taken by a batch of the other partition, which lingers; those who wait for memory make it go.
+    let _first = producer.enqueue(&topic, Some(0), None, None, Some(b"0"), &[]).await.unwrap();
+    let sent = producer.send(&topic, Some(1), None, None, Some(b"1"), &[]).await.unwrap();
+    assert_eq!(sent.offset, Some(0));
+    producer.close(PATIENCE).await.unwrap();
+
+    let (producer, _) = on.producer(&[("max.block.ms", "600"), ("allow.auto.create.topics", "false")]);
+    let started = Instant::now();
+    let error = producer.send("no topic has such a name!", None, None, None, None, &[]).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::INVALID_TOPIC_EXCEPTION), "{error}");
+    assert!(started.elapsed() < Duration::from_millis(500));
+}
+
+rule!(memory_that_does_not_come_ends_the_wait_in_time: own; fault);
+async fn memory_that_does_not_come_ends_the_wait_in_time(mut on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    let settings = [("max.block.ms", "800"), ("buffer.memory", "20000"), ("batch.size", "20000")];
+    let (producer, _) = on.producer(&settings);
+    producer.ensure_topic(&topic).await.unwrap();
+    on.with_real(|broker| broker.pause()).await.unwrap();
+    let waiting = producer.enqueue(&topic, Some(0), None, None, Some(b"0"), &[]).await.unwrap();
+    producer.flush().await.err();
+    drop(waiting);
+    on.with_real(|broker| broker.resume()).await.unwrap();
+    producer.flush().await.unwrap();
+    on.with_real(|broker| broker.pause()).await.unwrap();
+    let sent = producer.enqueue(&topic, Some(0), None, None, Some(&[b'1'; 15_000]), &[]).await.unwrap();
+    let started = Instant::now();
+    let error = producer.enqueue(&topic, Some(0), None, None, Some(&[b'2'; 15_000]), &[]).await.err().unwrap();
+    assert_kept(started, 800);
+    assert!(matches!(error, Error::Timeout { .. }) && error.to_string().contains("800 ms"), "{error}");
+    on.with_real(|broker| broker.resume()).await.unwrap();
+    sent.await.unwrap();
+    producer.close(PATIENCE).await.unwrap();
+}
+
+rule!(a_topic_that_comes_later_is_waited_for: dev, real);
+async fn a_topic_that_comes_later_is_waited_for(on: Harness) {
+    let (producer, _) = on.producer(&[]);
+    let name = unique("late");
+    let admin = on.admin(&[]);
+    // Brokers that create topics by themselves create it at once; then its creation fails.
+    let create = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        admin.create_topics(vec![NewTopic::new(name.as_str(), 1, -1)]).await.unwrap();
+    };
+    let (sent, ()) = tokio::join!(producer.send(&name, None, None, None, Some(b"0"), &[]), create);
+    assert_eq!(sent.unwrap().offset, Some(0));
+    producer.close(PATIENCE).await.unwrap();
+}
+
+rule!(those_who_wait_for_memory_get_it_in_their_turn: dev, real);
+async fn those_who_wait_for_memory_get_it_in_their_turn(on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    let (producer, _) = on.producer(&[("buffer.memory", "10000"), ("batch.size", "2000"), ("linger.ms", "0")]);
+    producer.ensure_topic(&topic).await.unwrap();
+    // Ten tasks write small records without end; the one with a record that needs nearly all the memory gets its turn all the same.
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut small = Vec::new();
+    for _ in 0..10 {
+        let (producer, topic, stop) = (producer.clone(), topic.clone(), std::sync::Arc::clone(&stop));
+        small.push(tokio::spawn(async move {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let value = [b'1'; 1500];
+                {
+                    let mut appender = producer.begin().await.unwrap();
+                    let _appended = appender.append(&record(&topic, 0, &value), 0).unwrap();
+                }
+                tokio::task::yield_now().await;
+            }
+        }));
+    }
+    for _ in 0..20 {
+        let large = producer.send(&topic, Some(0), None, None, Some(&[b'2'; 9000]), &[]);
+        tokio::time::timeout(Duration::from_secs(20), large).await.unwrap().unwrap();
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    for task in small {
+        task.await.unwrap();
+    }
+    producer.close(PATIENCE).await.unwrap();
+}

@@ -1,0 +1,92 @@
+//! What is committed is seen as a whole, what is aborted never.
+
+use std::time::Duration;
+
+use milena_testkit::reference;
+
+use super::support::{commit, committed, numbers, transactional, write};
+use crate::support::{Harness, PATIENCE, rule};
+
+rule!(committed_records_are_seen_and_aborted_ones_never: real, cluster);
+async fn committed_records_are_seen_and_aborted_ones_never(on: Harness) {
+    let topic = on.topic(2, &[]).await;
+    let (producer, _) = transactional(&on, &[]).await;
+    for (round, partition) in [(0, 0), (1, 1), (2, 0)] {
+        let from = round * 100;
+        commit(&producer, &topic, partition, from..from + 10).await;
+        producer.begin_transaction().unwrap();
+        write(&producer, &topic, partition, from + 10..from + 20).await.unwrap();
+        producer.abort_transaction().await.unwrap();
+    }
+    producer.close(PATIENCE).await.unwrap();
+    assert_eq!(committed(&on, &topic, 0).await, numbers(&[0..10, 200..210]));
+    assert_eq!(committed(&on, &topic, 1).await, numbers(&[100..110]));
+}
+
+rule!(transactions_follow_each_other_without_a_pause: real);
+async fn transactions_follow_each_other_without_a_pause(on: Harness) {
+    let topic = on.topic(8, &[]).await;
+    let (producer, _) = transactional(&on, &[]).await;
+    for round in 0..20 {
+        producer.begin_transaction().unwrap();
+        for partition in 0..8 {
+            write(&producer, &topic, partition, round..round + 1).await.unwrap();
+        }
+        producer.commit_transaction().await.unwrap();
+    }
+    producer.close(PATIENCE).await.unwrap();
+    for partition in 0..8 {
+        assert_eq!(committed(&on, &topic, partition).await, numbers(&[0..20]));
+    }
+}
+
+rule!(closing_aborts_what_is_open: real);
+async fn closing_aborts_what_is_open(on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    let (producer, _) = transactional(&on, &[]).await;
+    commit(&producer, &topic, 0, 0..5).await;
+    producer.begin_transaction().unwrap();
+    write(&producer, &topic, 0, 5..10).await.unwrap();
+    producer.close(PATIENCE).await.unwrap();
+    // Nobody has to wait for transaction.timeout.ms.
+    let seen = tokio::time::timeout(Duration::from_secs(20), committed(&on, &topic, 0)).await;
+    assert_eq!(seen.unwrap(), numbers(&[0..5]));
+}
+
+rule!(version_1_works_as_version_2_does: own);
+async fn version_1_works_as_version_2_does(on: Harness) {
+    let downgrade =
+        ["org.apache.kafka.tools.FeatureCommand", "--bootstrap-server", on.bootstrap(), "downgrade", "--feature"];
+    let arguments: Vec<&str> = downgrade.into_iter().chain(["transaction.version=1"]).collect();
+    reference::run_tool(&arguments, None).await.unwrap();
+    let topic = on.topic(1, &[("max.message.bytes", "2000")]).await;
+    let (producer, _) = transactional(&on, &[]).await;
+    let mut kept = Vec::new();
+    for round in 0..3 {
+        let from = round * 100;
+        commit(&producer, &topic, 0, from..from + 10).await;
+        kept.push(from..from + 10);
+        producer.begin_transaction().unwrap();
+        write(&producer, &topic, 0, from + 10..from + 20).await.unwrap();
+        producer.abort_transaction().await.unwrap();
+        // With an error, the epoch has to be raised before the next transaction.
+        producer.begin_transaction().unwrap();
+        write(&producer, &topic, 0, from + 20..from + 30).await.unwrap();
+        producer.send(&topic, Some(0), None, None, Some(&[b'x'; 4000]), &[]).await.unwrap_err();
+        assert!(producer.commit_transaction().await.unwrap_err().requires_abort());
+        producer.abort_transaction().await.unwrap();
+    }
+    let other = on.topic(1, &[]).await;
+    commit(&producer, &other, 0, 0..3).await;
+    // An upgrade while the producer lives is noticed by the next connection at the latest.
+    let upgrade: Vec<&str> = arguments.iter().map(|word| if *word == "downgrade" { "upgrade" } else { word }).collect();
+    let upgrade: Vec<String> = upgrade.into_iter().map(|word| word.replace("version=1", "version=2")).collect();
+    reference::run_tool(&upgrade, None).await.unwrap();
+    commit(&producer, &other, 0, 3..6).await;
+    let (newer, _) = transactional(&on, &[]).await;
+    commit(&newer, &other, 0, 6..9).await;
+    commit(&producer, &other, 0, 9..12).await;
+    producer.close(PATIENCE).await.unwrap();
+    assert_eq!(committed(&on, &topic, 0).await, numbers(&kept));
+    assert_eq!(committed(&on, &other, 0).await, numbers(&[0..12]));
+}
