@@ -8,7 +8,7 @@ mod error_code;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-mod group;
+pub mod group;
 mod group_metadata;
 mod memory;
 mod metrics;

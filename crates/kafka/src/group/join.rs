@@ -153,7 +153,13 @@ async fn join_once<P: Protocol>(
     if round.leads() {
         // From here on the coordinator expects signs of life again, however long this takes.
         coordinator.set_phase(Phase::Leading);
-        let led = protocol.lead(&round).await?;
+        let led = match protocol.lead(&round).await {
+            Ok(led) => led,
+            Err(error) => {
+                protocol.missed();
+                return Err(error);
+            }
+        };
         coordinator.set_phase(Phase::Joining);
         if !round.keep_shares {
             shares.extend(led.into_iter().map(|(member_id, share)| {

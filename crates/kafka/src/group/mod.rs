@@ -3,6 +3,7 @@
 //! Counterpart: org.apache.kafka.clients.consumer.internals.AbstractCoordinator.
 
 mod assignor;
+mod connect;
 mod consumer;
 mod coordinator;
 #[cfg(fuzzing)]
@@ -11,6 +12,9 @@ mod join;
 mod member;
 mod protocol;
 
+pub use connect::{
+    ConnectEvent, ConnectGeneration, ConnectGroup, ConnectMember, ConnectOffer, ConnectPeer, OfferReply, ShareReply,
+};
 pub(crate) use consumer::{Change, Done, Event, start};
 pub(crate) use coordinator::{Coordinator, Identity};
 pub(crate) use member::Membership;

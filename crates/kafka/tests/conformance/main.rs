@@ -10,6 +10,7 @@ mod administration;
 mod connections;
 mod fake_broker;
 mod producing;
+mod groups;
 mod scale;
 mod security;
 #[allow(dead_code, unused_imports, reason = "not every build of the rules uses every helper")]

@@ -2,8 +2,10 @@
 
 mod clients;
 mod harness;
+mod java;
 mod rule;
 
 pub use clients::*;
 pub use harness::Harness;
+pub use java::JavaProgram;
 pub(crate) use rule::rule;
