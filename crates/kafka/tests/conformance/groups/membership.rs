@@ -41,12 +41,8 @@ async fn heartbeats_stop_while_a_join_is_in_flight(on: Harness) {
     second.subscribe(topics(&topic));
     assert!(matches!(second.poll(Duration::from_millis(500)).await.unwrap(), Polled::Empty));
     let faults = on.dev_broker().faults();
-    faults.add(Fault {
-        api: Api::Heartbeat,
-        client_id: Some("second".to_owned()),
-        times: 1,
-        action: FaultAction::Error(ErrorCode::UNKNOWN_MEMBER_ID.code()),
-    });
+    let refuse = FaultAction::Error(ErrorCode::UNKNOWN_MEMBER_ID.code());
+    faults.add(Fault::on(Api::Heartbeat, refuse).client("second"));
     assert!(matches!(second.poll(Duration::from_secs(1)).await.unwrap(), Polled::Empty));
     assert_eq!(faults.pending(), 1, "ten heartbeats would have been due");
     // With the first gone the join ends; then heartbeats begin, and the first of them meets the fault.
