@@ -9,8 +9,8 @@
 mod administration;
 mod connections;
 mod fake_broker;
-mod producing;
 mod groups;
+mod producing;
 mod scale;
 mod security;
 #[allow(dead_code, unused_imports, reason = "not every build of the rules uses every helper")]
