@@ -125,7 +125,7 @@ fn append(
         epoch,
         version: if cx.version >= 12 { Version::Two } else { Version::One },
     };
-    let append = || partition.append_verified(&records, acks);
+    let append = || partition.append_verified(&records, acks, ask.version);
     match cx.shared.transactions.append(ask, (topic.name.to_string(), index), append) {
         Ok(appended) => appended,
         Err(ResponseError::ConcurrentTransactions) if ask.version == Version::One => {

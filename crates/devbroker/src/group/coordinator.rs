@@ -239,8 +239,10 @@ impl Groups {
     pub fn leave(&self, group: &str, members: &[Leaving]) -> Vec<Result<(), ResponseError>> {
         let delay = self.config.initial_rebalance_delay;
         self.with(group, |group| {
-            let results = members.iter().map(|member| leave(group, member)).collect();
-            group.after_removal(delay);
+            let results: Vec<_> = members.iter().map(|member| leave(group, member)).collect();
+            if results.iter().any(Result::is_ok) {
+                group.after_removal(delay);
+            }
             results
         })
         .unwrap_or_else(|| members.iter().map(|_| Err(ResponseError::UnknownMemberId)).collect())
@@ -472,7 +474,6 @@ fn add(group: &mut Group, request: Joining, delay: Duration) -> Pending<JoinAnsw
 fn replace_static(group: &mut Group, old: &str, request: Joining, delay: Duration) -> Pending<JoinAnswer> {
     let id = request.member_id.clone();
     let can_skip = request.can_skip_assignment;
-    let unchanged = group.members.get(old).is_some_and(|member| member.protocols == request.protocols);
     let leads = group.leader.as_deref() == Some(old);
     let (mut member, protocol_type, receiver) = member(request);
     if let Some(mut fenced) = group.members.shift_remove(old) {
@@ -483,10 +484,11 @@ fn replace_static(group: &mut Group, old: &str, request: Joining, delay: Duratio
     if leads {
         group.leader = Some(id.clone());
     }
-    if group.phase == Phase::Stable && unchanged {
-        // Nothing changes for the others. A leader that cannot be told to skip gets an answer that names another leader.
-        member.joining = None;
-        group.add(member, &protocol_type);
+    let waiting = member.joining.take();
+    group.add(member, &protocol_type);
+    if group.phase == Phase::Stable && group.keeps_protocol() {
+        // Nothing changes for the others, even if the member now says something else of itself. A leader that cannot be told to skip
+        // gets an answer that names another leader.
         let mut answer = group.join_answer(&id);
         if leads && can_skip {
             answer.skip_assignment = true;
@@ -496,7 +498,9 @@ fn replace_static(group: &mut Group, old: &str, request: Joining, delay: Duratio
         }
         return Pending::Now(answer);
     }
-    group.add(member, &protocol_type);
+    if let Some(member) = group.members.get_mut(&id) {
+        member.joining = waiting;
+    }
     group.rebalance(delay);
     Pending::Later(receiver)
 }

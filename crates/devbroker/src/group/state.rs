@@ -232,6 +232,11 @@ impl Group {
         votes.into_iter().find(|(_, count)| *count == most).map(|(name, _)| name.to_owned())
     }
 
+    /// Whether the members would choose the same protocol again.
+    pub fn keeps_protocol(&self) -> bool {
+        self.vote() == self.protocol
+    }
+
     /// What a member is told of the generation.
     pub fn join_answer(&self, id: &str) -> JoinAnswer {
         let leader = self.leader.clone().unwrap_or_default();

@@ -4,6 +4,7 @@
 
 use super::control::Marker;
 use super::transactions::Transactions;
+use crate::txn::Version;
 use milena_kafka::records::BatchHeader;
 use std::collections::{HashMap, VecDeque};
 
@@ -87,15 +88,16 @@ pub(crate) struct Producers {
 }
 
 impl Producers {
-    /// Judges a batch before it is appended; `verified` if the coordinator has said that the partition is part of the transaction.
-    pub fn judge(&mut self, header: &BatchHeader, verified: bool) -> Verdict {
+    /// Judges a batch before it is appended; `verified` if the coordinator has said that the partition is part of the transaction, and
+    /// by which version of the protocol.
+    pub fn judge(&mut self, header: &BatchHeader, verified: Option<Version>) -> Verdict {
         let id = header.producer_id;
         if id < 0 {
             return Verdict::Append;
         }
         let state = self.states.get(&id);
         let open = state.is_some_and(|state| state.transaction.is_some() && state.epoch == header.producer_epoch);
-        if header.is_transactional() && !open && !verified {
+        if header.is_transactional() && !open && verified.is_none() {
             let entry = self.unverified.entry(id).or_insert((header.producer_epoch, header.base_sequence));
             if entry.0 < header.producer_epoch {
                 *entry = (header.producer_epoch, header.base_sequence);
@@ -120,6 +122,12 @@ impl Producers {
         // A later batch must not get in because the first one had to wait for its verification.
         let lowest = self.unverified.get(&id).filter(|(epoch, _)| *epoch == header.producer_epoch);
         if header.is_transactional() && lowest.is_some_and(|(_, lowest)| header.base_sequence > *lowest) {
+            return Verdict::OutOfOrder;
+        }
+        if verified == Some(Version::Two)
+            && header.base_sequence != 0
+            && state.is_none_or(|state| state.batches.is_empty())
+        {
             return Verdict::OutOfOrder;
         }
         // An unknown producer may start anywhere: its earlier batches can have been forgotten.
@@ -248,20 +256,20 @@ mod tests {
     fn the_next_sequence_is_taken_and_a_repeated_batch_is_known() {
         let mut producers = Producers::default();
         let first = header(0, 0, 3);
-        assert_eq!(producers.judge(&first, false), Verdict::Append);
+        assert_eq!(producers.judge(&first, None), Verdict::Append);
         producers.record(&first, 100, -1);
-        assert!(matches!(producers.judge(&first, false), Verdict::Duplicate(known) if known.base_offset == 100));
-        assert_eq!(producers.judge(&header(0, 3, 1), false), Verdict::Append);
-        assert_eq!(producers.judge(&header(0, 4, 1), false), Verdict::OutOfOrder);
+        assert!(matches!(producers.judge(&first, None), Verdict::Duplicate(known) if known.base_offset == 100));
+        assert_eq!(producers.judge(&header(0, 3, 1), None), Verdict::Append);
+        assert_eq!(producers.judge(&header(0, 4, 1), None), Verdict::OutOfOrder);
     }
 
     #[test]
     fn an_older_epoch_is_fenced_and_a_newer_one_starts_at_zero() {
         let mut producers = Producers::default();
         producers.record(&header(1, 0, 1), 0, -1);
-        assert_eq!(producers.judge(&header(0, 1, 1), false), Verdict::Fenced);
-        assert_eq!(producers.judge(&header(2, 1, 1), false), Verdict::OutOfOrder);
-        assert_eq!(producers.judge(&header(2, 0, 1), false), Verdict::Append);
+        assert_eq!(producers.judge(&header(0, 1, 1), None), Verdict::Fenced);
+        assert_eq!(producers.judge(&header(2, 1, 1), None), Verdict::OutOfOrder);
+        assert_eq!(producers.judge(&header(2, 0, 1), None), Verdict::Append);
     }
 
     #[test]
@@ -270,19 +278,19 @@ mod tests {
         let last = header(0, i32::MAX - 1, 2);
         assert_eq!(last_sequence(&last), i32::MAX);
         producers.record(&last, 0, -1);
-        assert_eq!(producers.judge(&header(0, 0, 1), false), Verdict::Append);
+        assert_eq!(producers.judge(&header(0, 0, 1), None), Verdict::Append);
     }
 
     #[test]
     fn a_transactional_batch_is_verified_once_and_keeps_later_ones_out_until_then() {
         let mut producers = Producers::default();
-        assert_eq!(producers.judge(&in_transaction(0, 0), false), Verdict::Unverified);
-        assert_eq!(producers.judge(&in_transaction(0, 1), true), Verdict::OutOfOrder);
-        assert_eq!(producers.judge(&in_transaction(0, 0), true), Verdict::Append);
+        assert_eq!(producers.judge(&in_transaction(0, 0), None), Verdict::Unverified);
+        assert_eq!(producers.judge(&in_transaction(0, 1), Some(Version::One)), Verdict::OutOfOrder);
+        assert_eq!(producers.judge(&in_transaction(0, 0), Some(Version::One)), Verdict::Append);
         producers.record(&in_transaction(0, 0), 5, -1);
         assert_eq!(producers.transactions.first_open(), Some(5));
-        assert_eq!(producers.judge(&in_transaction(0, 1), false), Verdict::Append);
-        assert_eq!(producers.judge(&header(0, 1, 1), false), Verdict::OutsideTransaction);
+        assert_eq!(producers.judge(&in_transaction(0, 1), None), Verdict::Append);
+        assert_eq!(producers.judge(&header(0, 1, 1), None), Verdict::OutsideTransaction);
     }
 
     #[test]
@@ -292,14 +300,14 @@ mod tests {
         producers.end_transaction(&marker(0, true), 6, 0);
         assert_eq!(producers.transactions.first_open(), None);
         // Version 1: the sequence goes on.
-        assert_eq!(producers.judge(&in_transaction(0, 1), true), Verdict::Append);
+        assert_eq!(producers.judge(&in_transaction(0, 1), Some(Version::One)), Verdict::Append);
         producers.record(&in_transaction(0, 1), 7, -1);
         producers.end_transaction(&marker(1, false), 8, 0);
         assert_eq!(producers.transactions.aborted(0, 9).len(), 1);
         // Version 2: the marker has the epoch that follows.
-        assert_eq!(producers.judge(&in_transaction(1, 2), true), Verdict::OutOfOrder);
-        assert_eq!(producers.judge(&in_transaction(1, 0), true), Verdict::Append);
-        assert_eq!(producers.judge(&in_transaction(0, 2), true), Verdict::Fenced);
+        assert_eq!(producers.judge(&in_transaction(1, 2), Some(Version::One)), Verdict::OutOfOrder);
+        assert_eq!(producers.judge(&in_transaction(1, 0), Some(Version::One)), Verdict::Append);
+        assert_eq!(producers.judge(&in_transaction(0, 2), Some(Version::One)), Verdict::Fenced);
         assert_eq!(producers.takes(&marker(0, true)), Err(MarkerRefused::Producer));
     }
 }

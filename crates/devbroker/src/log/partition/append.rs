@@ -5,6 +5,7 @@ use crate::log::compaction;
 use crate::log::control::Marker;
 use crate::log::producers::{MarkerRefused, Verdict};
 use crate::sync::{lock, now_ms};
+use crate::txn::Version;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use milena_kafka::records::{self, BatchHeader, TimestampType};
@@ -26,7 +27,7 @@ pub(crate) type Refused = (ResponseError, &'static str);
 struct Terms {
     acks: i16,
     now: i64,
-    verified: bool,
+    verified: Option<Version>,
     epoch: i32,
     in_sync: i32,
     cache_limit: usize,
@@ -36,15 +37,15 @@ impl Partition {
     /// Appends the one batch that a produce request brings for this partition. A transactional batch is taken if its transaction has
     /// records here already.
     pub fn append(&self, records: &[u8], acks: i16) -> Result<Appended, Refused> {
-        self.append_batch(records, acks, false)
+        self.append_batch(records, acks, None)
     }
 
     /// As [`Partition::append`], once the coordinator has said that the partition is part of the batch's transaction.
-    pub fn append_verified(&self, records: &[u8], acks: i16) -> Result<Appended, Refused> {
-        self.append_batch(records, acks, true)
+    pub fn append_verified(&self, records: &[u8], acks: i16, version: Version) -> Result<Appended, Refused> {
+        self.append_batch(records, acks, Some(version))
     }
 
-    fn append_batch(&self, records: &[u8], acks: i16, verified: bool) -> Result<Appended, Refused> {
+    fn append_batch(&self, records: &[u8], acks: i16, verified: Option<Version>) -> Result<Appended, Refused> {
         let header = check_batch(records)?;
         let now = now_ms();
         let mut woken = Vec::new();
@@ -69,7 +70,7 @@ impl Partition {
     /// Producer id and epoch of a transactional batch whose transaction has no records here yet, so that its coordinator has to be asked.
     pub fn unverified(&self, records: &[u8]) -> Option<(i64, i16)> {
         let header = BatchHeader::read(records).ok().filter(BatchHeader::is_transactional)?;
-        let verdict = lock(&self.state).producers.judge(&header, false);
+        let verdict = lock(&self.state).producers.judge(&header, None);
         (verdict == Verdict::Unverified).then_some((header.producer_id, header.producer_epoch))
     }
 
@@ -135,8 +136,8 @@ fn check_batch(records: &[u8]) -> Result<BatchHeader, Refused> {
     if header.compression().is_err() {
         return Err((ResponseError::CorruptMessage, "the codec of the record batch is not known"));
     }
-    if header.producer_id >= 0 && (header.producer_epoch < 0 || header.base_sequence < 0) {
-        return Err((ResponseError::InvalidRecord, "a batch with a producer id needs an epoch and a sequence number"));
+    if header.producer_id >= 0 && header.base_sequence < 0 {
+        return Err((ResponseError::InvalidRecord, "a batch with a producer id needs a sequence number"));
     }
     if header.is_transactional() && header.producer_id < 0 {
         return Err((ResponseError::InvalidRecord, "a transactional batch needs a producer id"));
