@@ -14,7 +14,7 @@ import org.apache.kafka.common.protocol.types.*;
  */
 public class AnswerShapes {
     /** Requests that this client sends. */
-    static final int[] KEYS = {0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 28, 29, 30, 32, 33, 36, 37, 42, 43, 44, 45, 47,
+    static final int[] KEYS = {0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 32, 33, 36, 37, 42, 43, 44, 45, 47,
         50, 51, 60, 61, 65, 66, 68, 69, 74, 75};
 
     public static void main(String[] args) {

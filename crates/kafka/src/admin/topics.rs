@@ -1,19 +1,17 @@
-//! Topics: list, describe, create, delete, add partitions, delete records.
+//! Topics as they are: list, describe.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kafka_protocol::messages::create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic};
-use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
-use kafka_protocol::messages::delete_records_request::{
-    DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
-};
-use kafka_protocol::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
 use kafka_protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
+use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{MetadataResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
+use uuid::Uuid;
 
-use super::{Admin, Wanted};
-use crate::TopicPartition;
+use super::call::refusal;
+use super::client::Wanted;
+use super::{AclOperation, Admin, DescribeOptions};
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
 
@@ -26,6 +24,8 @@ pub struct NewTopic {
     pub partitions: i32,
     /// Number of replicas; -1 for the broker's default.
     pub replication_factor: i16,
+    /// Brokers of each partition, the preferred leader first, instead of the two numbers above; empty to leave them to the controller.
+    pub assignments: Vec<Vec<i32>>,
     /// Topic-level configuration.
     pub configs: Vec<(String, String)>,
 }
@@ -33,7 +33,7 @@ pub struct NewTopic {
 impl NewTopic {
     /// A topic without configuration of its own.
     pub fn new(name: impl Into<String>, partitions: i32, replication_factor: i16) -> Self {
-        NewTopic { name: name.into(), partitions, replication_factor, configs: Vec::new() }
+        NewTopic { name: name.into(), partitions, replication_factor, assignments: Vec::new(), configs: Vec::new() }
     }
 }
 
@@ -42,10 +42,14 @@ impl NewTopic {
 pub struct TopicDescription {
     /// Name.
     pub name: Arc<str>,
+    /// Id, which a topic that is deleted and created again does not keep; `None` on brokers before 2.8.
+    pub id: Option<Uuid>,
     /// True for Kafka's own topics.
     pub internal: bool,
     /// Partitions, by number.
     pub partitions: Vec<PartitionDescription>,
+    /// What this client may do with it, if that was asked for.
+    pub authorized_operations: Option<Vec<AclOperation>>,
 }
 
 /// A partition as it is.
@@ -65,20 +69,14 @@ pub(super) fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 
-/// What the controller says about a topic is final, as with Java's client: asking again for one that is not there is no use.
-fn refused(doing: &str, code: ErrorCode, message: Option<String>) -> Result<Result<()>> {
-    let error = Error::broker(doing, code, message);
-    if code == ErrorCode::NOT_CONTROLLER { Err(error) } else { Ok(Err(error)) }
-}
-
 impl Admin {
     /// Names of all topics that are not internal.
     ///
     /// # Errors
     /// No broker answers in time.
     pub async fn list_topics(&self) -> Result<Vec<Arc<str>>> {
-        let response = self.metadata("listing topics", None).await?;
-        let named = response.topics.into_iter().filter(|topic| !topic.is_internal);
+        let response = self.metadata("listing topics", None, DescribeOptions::default()).await?;
+        let named = response.topics.into_iter().filter(|topic| !topic.is_internal && topic.error_code == 0);
         Ok(named.filter_map(|topic| topic.name).map(|name| Arc::from(name.as_str())).collect())
     }
 
@@ -99,168 +97,108 @@ impl Admin {
     /// # Errors
     /// There is none of that name, or no broker answers in time.
     pub async fn describe_topic(&self, topic: &str) -> Result<TopicDescription> {
-        let doing = format!("describing topic {topic}");
-        let response = self.metadata(&doing, Some(topic)).await?;
-        let found = response.topics.into_iter().find(|t| t.name.as_ref().is_some_and(|name| name.as_str() == topic));
-        let Some(found) = found else {
-            return Err(Error::broker(doing, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None));
-        };
-        if let Some(code) = ErrorCode::from_wire(found.error_code) {
-            return Err(Error::broker(doing, code, None));
-        }
-        let mut partitions: Vec<PartitionDescription> = found
-            .partitions
-            .into_iter()
-            .map(|partition| PartitionDescription {
-                partition: partition.partition_index,
-                leader: (partition.leader_id.0 >= 0).then_some(partition.leader_id.0),
-                replicas: partition.replica_nodes.iter().map(|node| node.0).collect(),
-                in_sync: partition.isr_nodes.iter().map(|node| node.0).collect(),
-            })
-            .collect();
-        partitions.sort_by_key(|partition| partition.partition);
-        Ok(TopicDescription { name: Arc::from(topic), internal: found.is_internal, partitions })
+        let mut described = self.describe_topics(&[topic], DescribeOptions::default()).await?;
+        described.remove(topic).unwrap_or_else(|| {
+            let doing = format!("describing topic {topic}");
+            Err(Error::broker(doing, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None))
+        })
     }
 
-    /// Never creates a topic by asking for it.
-    pub(super) async fn metadata(&self, doing: &str, topic: Option<&str>) -> Result<MetadataResponse> {
+    /// Topics as they are, each with its own outcome. Topics are never created by asking for them.
+    ///
+    /// # Errors
+    /// No broker answers in time.
+    pub async fn describe_topics(
+        &self,
+        topics: &[&str],
+        options: DescribeOptions,
+    ) -> Result<BTreeMap<String, Result<TopicDescription>>> {
+        let wanted = topics.iter().map(|topic| MetadataRequestTopic::default().with_name(Some(topic_name(topic))));
+        let response = self.metadata("describing topics", Some(wanted.collect()), options).await?;
+        let mut described = BTreeMap::new();
+        for found in response.topics {
+            let Some(name) = found.name.as_ref().map(|name| name.as_str().to_owned()) else { continue };
+            let outcome = describe(&format!("describing topic {name}"), &name, &found);
+            described.insert(name, outcome);
+        }
+        for topic in topics {
+            let unknown = || {
+                let doing = format!("describing topic {topic}");
+                Err(Error::broker(doing, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None))
+            };
+            described.entry((*topic).to_owned()).or_insert_with(unknown);
+        }
+        Ok(described)
+    }
+
+    /// Topics as they are, by id, each with its own outcome: `UNKNOWN_TOPIC_ID` for one that was deleted, even if there is one of the same
+    /// name by now.
+    ///
+    /// # Errors
+    /// No broker answers in time, or brokers are too old for ids.
+    pub async fn describe_topics_by_id(
+        &self,
+        ids: &[Uuid],
+        options: DescribeOptions,
+    ) -> Result<BTreeMap<Uuid, Result<TopicDescription>>> {
+        const DOING: &str = "describing topics by id";
+        let response = self
+            .until_done(DOING, || {
+                let wanted = ids.iter().map(|id| MetadataRequestTopic::default().with_topic_id(*id).with_name(None));
+                let request = MetadataRequest::default()
+                    .with_topics(Some(wanted.collect()))
+                    .with_allow_auto_topic_creation(false)
+                    .with_include_topic_authorized_operations(options.include_authorized_operations);
+                // Brokers before 3.1 read ids from version 10 on, but do not answer them.
+                self.ask_since(Wanted::Any, (DOING, 12), move |_| request)
+            })
+            .await?;
+        let described = response.topics.iter().map(|found| {
+            let name = found.name.as_ref().map_or("", |name| name.as_str());
+            (found.topic_id, describe(&format!("describing the topic with id {}", found.topic_id), name, found))
+        });
+        Ok(described.collect())
+    }
+
+    async fn metadata(
+        &self,
+        doing: &str,
+        topics: Option<Vec<MetadataRequestTopic>>,
+        options: DescribeOptions,
+    ) -> Result<MetadataResponse> {
         self.until_done(doing, || {
-            let topics = topic.map(|topic| vec![MetadataRequestTopic::default().with_name(Some(topic_name(topic)))]);
-            let request = MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false);
+            let topics = topics.clone();
+            let build = move |version| {
+                let request = MetadataRequest::default().with_topics(topics);
+                // Before version 4 brokers did as their own setting says.
+                let request = request.with_allow_auto_topic_creation(version < 4);
+                request.with_include_topic_authorized_operations(options.include_authorized_operations && version >= 8)
+            };
             async move {
-                let response = self.ask(Wanted::Any, move |_| request).await?;
+                let response = self.ask(Wanted::Any, build).await?;
                 self.cluster.heed(&response)?;
                 Ok(response)
             }
         })
         .await
     }
-
-    /// Creates topics; one outcome for each.
-    ///
-    /// # Errors
-    /// The request as a whole failed.
-    pub async fn create_topics(&self, topics: Vec<NewTopic>) -> Result<Vec<(String, Result<()>)>> {
-        let doing = "creating topics";
-        self.until_done(doing, || {
-            let topics = topics.iter().map(|topic| {
-                let config = |(name, value): &(String, String)| {
-                    CreatableTopicConfig::default()
-                        .with_name(StrBytes::from_string(name.clone()))
-                        .with_value(Some(StrBytes::from_string(value.clone())))
-                };
-                CreatableTopic::default()
-                    .with_name(topic_name(&topic.name))
-                    .with_num_partitions(topic.partitions)
-                    .with_replication_factor(topic.replication_factor)
-                    .with_configs(topic.configs.iter().map(config).collect())
-            });
-            let request =
-                CreateTopicsRequest::default().with_topics(topics.collect()).with_timeout_ms(self.timeout_ms());
-            async move {
-                let response = self.ask(Wanted::Controller, move |_| request).await?;
-                let outcome = |topic: kafka_protocol::messages::create_topics_response::CreatableTopicResult| {
-                    let name = topic.name.as_str().to_owned();
-                    let message = topic.error_message.map(|text| text.as_str().to_owned());
-                    let result = match ErrorCode::from_wire(topic.error_code) {
-                        None => Ok(()),
-                        Some(code) => Err(Error::broker(format!("creating topic {name}"), code, message)),
-                    };
-                    (name, result)
-                };
-                let outcomes: Vec<(String, Result<()>)> = response.topics.into_iter().map(outcome).collect();
-                not_controller(outcomes.iter().filter_map(|(_, result)| result.as_ref().err()))?;
-                Ok(outcomes)
-            }
-        })
-        .await
-    }
-
-    /// Deletes a topic.
-    ///
-    /// # Errors
-    /// The broker's.
-    pub async fn delete_topic(&self, topic: &str) -> Result<()> {
-        let doing = format!("deleting topic {topic}");
-        self.until_done(&doing, || {
-            let timeout = self.timeout_ms();
-            let request = move |version: i16| {
-                let request = DeleteTopicsRequest::default().with_timeout_ms(timeout);
-                if version >= 6 {
-                    request.with_topics(vec![DeleteTopicState::default().with_name(Some(topic_name(topic)))])
-                } else {
-                    request.with_topic_names(vec![topic_name(topic)])
-                }
-            };
-            let doing = &doing;
-            async move {
-                let response = self.ask(Wanted::Controller, request).await?;
-                for outcome in response.responses {
-                    let message = outcome.error_message.map(|text| text.as_str().to_owned());
-                    if let Some(code) = ErrorCode::from_wire(outcome.error_code) {
-                        return refused(doing, code, message);
-                    }
-                }
-                Ok(Ok(()))
-            }
-        })
-        .await?
-    }
-
-    /// Gives a topic more partitions, `count` in all.
-    ///
-    /// # Errors
-    /// The broker's.
-    pub async fn create_partitions(&self, topic: &str, count: i32) -> Result<()> {
-        let doing = format!("creating partitions of topic {topic}");
-        self.until_done(&doing, || {
-            let new =
-                CreatePartitionsTopic::default().with_name(topic_name(topic)).with_count(count).with_assignments(None);
-            let request = CreatePartitionsRequest::default().with_topics(vec![new]).with_timeout_ms(self.timeout_ms());
-            let doing = &doing;
-            async move {
-                let response = self.ask(Wanted::Controller, move |_| request).await?;
-                for outcome in response.results {
-                    let message = outcome.error_message.map(|text| text.as_str().to_owned());
-                    if let Some(code) = ErrorCode::from_wire(outcome.error_code) {
-                        return refused(doing, code, message);
-                    }
-                }
-                Ok(Ok(()))
-            }
-        })
-        .await?
-    }
-
-    /// Deletes the records of a partition below `offset` (-1: all). Gives the offset that it begins with then.
-    ///
-    /// # Errors
-    /// The broker's.
-    pub async fn delete_records(&self, partition: &TopicPartition, offset: i64) -> Result<i64> {
-        let doing = format!("deleting records of {partition} below {offset}");
-        self.until_done(&doing, || {
-            let part = DeleteRecordsPartition::default().with_partition_index(partition.partition).with_offset(offset);
-            let topic =
-                DeleteRecordsTopic::default().with_name(topic_name(&partition.topic)).with_partitions(vec![part]);
-            let request = DeleteRecordsRequest::default().with_topics(vec![topic]).with_timeout_ms(self.timeout_ms());
-            let doing = &doing;
-            async move {
-                let target = Wanted::Leader(partition.clone());
-                let response = self.ask(target, move |_| request).await?;
-                let outcome = response.topics.into_iter().flat_map(|topic| topic.partitions).next();
-                let outcome = outcome.ok_or_else(|| Error::protocol(doing, "the answer has no partition"))?;
-                match ErrorCode::from_wire(outcome.error_code) {
-                    None => Ok(outcome.low_watermark),
-                    Some(code) => Err(Error::broker(doing, code, None)),
-                }
-            }
-        })
-        .await
-    }
 }
 
-/// An answer from a broker that is not the controller any more concerns the request as a whole.
-fn not_controller<'a>(errors: impl Iterator<Item = &'a Error>) -> Result<()> {
-    let mut errors = errors.filter(|error| error.code() == Some(ErrorCode::NOT_CONTROLLER));
-    errors.next().map_or(Ok(()), |error| Err(error.clone()))
+fn describe(doing: &str, name: &str, found: &MetadataResponseTopic) -> Result<TopicDescription> {
+    refusal(|| doing.to_owned(), found.error_code, None)?;
+    let partitions = found.partitions.iter().map(|partition| PartitionDescription {
+        partition: partition.partition_index,
+        leader: (partition.leader_id.0 >= 0).then_some(partition.leader_id.0),
+        replicas: partition.replica_nodes.iter().map(|node| node.0).collect(),
+        in_sync: partition.isr_nodes.iter().map(|node| node.0).collect(),
+    });
+    let mut partitions: Vec<PartitionDescription> = partitions.collect();
+    partitions.sort_by_key(|partition| partition.partition);
+    Ok(TopicDescription {
+        name: Arc::from(name),
+        id: (!found.topic_id.is_nil()).then_some(found.topic_id),
+        internal: found.is_internal,
+        partitions,
+        authorized_operations: AclOperation::from_bits(found.topic_authorized_operations),
+    })
 }

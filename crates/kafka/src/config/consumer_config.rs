@@ -25,8 +25,10 @@ pub(crate) enum OffsetReset {
 
 /// What of transactions is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum IsolationLevel {
+pub enum IsolationLevel {
+    /// Records of open and aborted transactions too.
     ReadUncommitted,
+    /// Only what is committed.
     ReadCommitted,
 }
 

@@ -18,3 +18,4 @@ pub use connect::{
 pub(crate) use consumer::{Change, Done, Event, start};
 pub(crate) use coordinator::{Coordinator, Identity};
 pub(crate) use member::Membership;
+pub(crate) use protocol::read_assignment;

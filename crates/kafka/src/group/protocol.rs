@@ -83,7 +83,7 @@ pub(super) fn write_assignment(partitions: &[TopicPartition]) -> Result<Bytes> {
 }
 
 /// The partitions a member gets; none if the leader wrote none.
-pub(super) fn read_assignment(mut bytes: Bytes) -> Result<Vec<TopicPartition>> {
+pub(crate) fn read_assignment(mut bytes: Bytes) -> Result<Vec<TopicPartition>> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }

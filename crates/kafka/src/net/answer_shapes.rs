@@ -105,6 +105,7 @@ pub(super) static ANSWERS: &[Shape] = &[
     Shape { key: 26, name: "EndTxn", versions: (0, 2), parts: &[Fixed(6)] },
     Shape { key: 26, name: "EndTxn", versions: (3, 4), parts: &[Fixed(6), Tags(&[])] },
     Shape { key: 26, name: "EndTxn", versions: (5, 5), parts: &[Fixed(16), Tags(&[])] },
+    Shape { key: 27, name: "WriteTxnMarkers", versions: (1, 2), parts: &[CompactArray("markers", 10, &[Fixed(8), CompactArray("topics", 3, &[CompactText("name"), CompactArray("partitions", 7, &[Fixed(6), Tags(&[])]), Tags(&[])]), Tags(&[])]), Tags(&[])] },
     Shape { key: 28, name: "TxnOffsetCommit", versions: (0, 2), parts: &[Fixed(4), Array("topics", 6, &[Text("name"), Array("partitions", 6, &[Fixed(6)])])] },
     Shape { key: 28, name: "TxnOffsetCommit", versions: (3, 5), parts: &[Fixed(4), CompactArray("topics", 3, &[CompactText("name"), CompactArray("partitions", 7, &[Fixed(6), Tags(&[])]), Tags(&[])]), Tags(&[])] },
     Shape { key: 29, name: "DescribeAcls", versions: (1, 1), parts: &[Fixed(6), Text("error_message"), Array("resources", 8, &[Fixed(1), Text("resource_name"), Fixed(1), Array("acls", 6, &[Text("principal"), Text("host"), Fixed(2)])])] },

@@ -29,6 +29,8 @@ use crate::metrics::ClientMetrics;
 pub(crate) enum Lane {
     /// Short questions.
     Control,
+    /// Changes of the cluster that an admin asks for.
+    Admin,
     Fetch,
     Group,
     Offsets,
