@@ -255,13 +255,24 @@ impl Cluster {
         }
         self.wait_backoff(place).await;
         let connected = self.dialer().connect(node, &broker.address, self.failures(place)).await;
+        let settled = self.settle(place, lane, connected);
         drop(turn);
-        self.settle(place, lane, connected)
+        self.close_gate(place, lane, gate);
+        settled
     }
 
     /// Who holds it opens the connection; others wait for that.
     fn gate(&self, place: Place, lane: Lane) -> Arc<tokio::sync::Mutex<()>> {
         Arc::clone(self.state().opening.entry((place, lane)).or_default())
+    }
+
+    /// Forgets the gate if nobody else waits at it.
+    fn close_gate(&self, place: Place, lane: Lane, gate: Arc<tokio::sync::Mutex<()>>) {
+        let mut state = self.state();
+        // The one in the map and this one.
+        if Arc::strong_count(&gate) <= 2 {
+            state.opening.remove(&(place, lane));
+        }
     }
 
     fn dialer(&self) -> Dialer<'_> {
@@ -352,8 +363,10 @@ impl Cluster {
             Box::pin(attempt) as Pin<Box<dyn Future<Output = Result<Connection>> + Send + '_>>
         });
         let connected = first_of(attempts).await;
+        let settled = self.settle(place, lane, connected);
         drop(turn);
-        self.settle(place, lane, connected).map(|connection| (place, connection))
+        self.close_gate(place, lane, gate);
+        settled.map(|connection| (place, connection))
     }
 
     async fn wait_backoff(&self, place: Place) {

@@ -2,7 +2,6 @@
 //!
 //! Counterpart: org.apache.kafka.clients.NetworkClient.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use tokio::time::Instant;
 
 use super::address::Address;
 use super::driver::{Driver, Traffic};
+use super::fifo::Fifo;
 use super::frame::{decode_response, encode_request};
 use super::sasl::{Exchange, SaslContext};
 use super::stream::Stream;
@@ -67,7 +67,7 @@ pub(super) struct Renewal {
 pub(super) struct Shared {
     next_correlation_id: AtomicI32,
     closed: AtomicBool,
-    queue: Mutex<VecDeque<Outgoing>>,
+    queue: Mutex<Fifo<Outgoing>>,
     /// Something was queued.
     pub wake: Notify,
     pub stop: Notify,
@@ -84,7 +84,7 @@ struct State {
 }
 
 impl Shared {
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Outgoing>> {
+    fn queue(&self) -> MutexGuard<'_, Fifo<Outgoing>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -2,7 +2,6 @@
 //!
 //! Counterpart: org.apache.kafka.common.network.Selector and KafkaChannel.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -19,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::connection::{Cause, Gate, Outgoing, Renewal, Shared};
+use super::fifo::Fifo;
 use super::sasl::{Exchange, authenticate};
 use super::stream::Stream;
 use super::throttle::throttle_time;
@@ -62,7 +62,7 @@ pub(super) struct Traffic {
 }
 
 struct TrafficState {
-    waiting: VecDeque<Pending>,
+    waiting: Fifo<Pending>,
     /// When something was last sent or received.
     last: Instant,
     answers: u64,
@@ -79,7 +79,7 @@ struct Pending {
 
 impl Traffic {
     pub(super) fn new(node: i32, metrics: Arc<ClientMetrics>) -> Self {
-        let state = TrafficState { waiting: VecDeque::new(), last: Instant::now(), answers: 0 };
+        let state = TrafficState { waiting: Fifo::default(), last: Instant::now(), answers: 0 };
         metrics.connection_opened(state.last);
         Self { node, metrics, state: Mutex::new(state) }
     }
@@ -193,10 +193,10 @@ impl Driver {
                 continue;
             };
             while let Some(until) = self.shared.muted_until() {
-                tokio::time::sleep_until(until).await;
+                // Boxed, as what follows: large and rare.
+                Box::pin(tokio::time::sleep_until(until)).await;
             }
             if let Some(renewal) = self.shared.take_renewal() {
-                // Boxed: it is large and rare.
                 Box::pin(self.renew(&mut writer, renewal)).await?;
             }
             let Outgoing { frame, correlation_id, reply, memory, written } = outgoing;
@@ -392,5 +392,29 @@ impl<W: AsyncWrite + Unpin + Send> Exchange for Renewing<'_, W> {
         write_all(self.writer, &frame).await.map_err(|error| cannot("write", &error).error(doing.to_owned()))?;
         // The reader of this task gets it; if that ends, so does this.
         answer.await.map_err(|_| Error::disconnected(doing, "the connection was closed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{ClientKind, Windows};
+
+    /// There is one of these tasks per connection, and most of them wait most of the time.
+    #[tokio::test]
+    async fn the_task_of_a_connection_is_small() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let metrics = Arc::new(ClientMetrics::new(ClientKind::Admin, Windows { length_ms: 30_000, count: 2 }));
+        let driver = Driver {
+            shared: Arc::default(),
+            client_id: StrBytes::from_static_str("client"),
+            max_idle: None,
+            expects_sasl: false,
+            traffic: Traffic::new(1, metrics),
+        };
+        let size = size_of_val(&driver.run(Stream::Plain(stream)));
+        println!("{size} {} {}", size_of::<crate::net::cluster::Cluster>(), size_of::<crate::config::ClientConfig>());
+        assert!(size < 2048, "{size}");
     }
 }

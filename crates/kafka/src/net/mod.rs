@@ -7,6 +7,7 @@ mod cluster;
 mod connect;
 mod connection;
 mod driver;
+mod fifo;
 mod frame;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;

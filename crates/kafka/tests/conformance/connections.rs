@@ -219,7 +219,7 @@ async fn metadata_is_asked_for_the_topics_in_use_only(_on: Harness) {
     let own = Arc::clone(&port);
     let fake = FakeBroker::start(KEYS, move |asked| knows(asked, &[(1, own.load(Ordering::Relaxed))])).await;
     port.store(fake.port(), Ordering::Relaxed);
-    let pairs = [("metadata.max.age.ms", "100"), ("default.api.timeout.ms", "300")];
+    let pairs = [("metadata.max.age.ms", "100"), ("default.api.timeout.ms", "300"), ("request.timeout.ms", "300")];
     let config = ConsumerConfig::from_properties(&properties(&fake.address(), &pairs)).unwrap();
     let mut consumer = Consumer::new(config).unwrap();
     consumer.assign(vec![(at("one", 0), StartOffset::Offset(0)), (at("two", 0), StartOffset::Offset(0))]);
@@ -248,7 +248,11 @@ async fn brokers_that_are_gone_are_given_up_for_the_bootstrap_servers(_on: Harne
             _ => coordinator(asked, 7),
         })
         .await;
-        let pairs = [("metadata.recovery.strategy", strategy), ("default.api.timeout.ms", "3000")];
+        let pairs = [
+            ("metadata.recovery.strategy", strategy),
+            ("default.api.timeout.ms", "3000"),
+            ("request.timeout.ms", "3000"),
+        ];
         let admin = admin(&seed.address(), &pairs);
         admin.describe_group("g").await.unwrap();
         let asked_at_first = seed.asked().len();
@@ -335,6 +339,7 @@ async fn a_broker_that_hangs_up_is_left_alone_for_the_backoff(_on: Harness) {
         ("retry.backoff.ms", "1"),
         ("retry.backoff.max.ms", "1"),
         ("default.api.timeout.ms", "2000"),
+        ("request.timeout.ms", "2000"),
     ];
     let error = admin(&address, &pairs).topic_exists("t").await.unwrap_err();
     server.abort();

@@ -1,6 +1,11 @@
 //! Rules of security: who gets in, who does not, and what they are told.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use kafka_protocol::messages::{ApiKey, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeResponse};
+use kafka_protocol::protocol::{Decodable, StrBytes};
 
 use milena_kafka::admin::Admin;
 use milena_kafka::config::{AdminConfig, ConsumerConfig, ProducerConfig, Properties};
@@ -10,6 +15,7 @@ use milena_kafka::producer::Producer;
 use milena_kafka::{AuthenticationKind, Error, ErrorCode, Metric, MetricValue, Result};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::fake_broker::{Asked, FakeBroker, Reply, body, metadata};
 use crate::support::*;
 
 /// Properties of a ready-made client, with some replaced.
@@ -171,7 +177,7 @@ async fn a_wrong_security_protocol_is_told(on: Harness) {
     let (kind, text) = refused(&client(&on, "scram512-alice", &[("bootstrap.servers", &port(3))])).await;
     assert!(kind == AuthenticationKind::IllegalSaslState && text.contains("security.protocol"), "{text}");
     // These two look like a broker that goes away: they are tried again until the time is over, and say what it may be.
-    let short = [("default.api.timeout.ms", "1500"), ("retries", "1")];
+    let short = [("default.api.timeout.ms", "1500"), ("request.timeout.ms", "1500"), ("retries", "1")];
     let error = ask(&properties(&port(2), &short)).await.unwrap_err().to_string();
     assert!(error.contains("SASL_PLAINTEXT"), "{error}");
     let tls = client(&on, "tls-anonymous", &[&short[..], &[("bootstrap.servers", &port(2))]].concat());
@@ -240,4 +246,111 @@ async fn changed_stores_are_used_for_new_connections(on: Harness) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+}
+
+const SASL_KEYS: &[(ApiKey, i16, i16)] =
+    &[(ApiKey::Metadata, 0, 13), (ApiKey::SaslHandshake, 0, 1), (ApiKey::SaslAuthenticate, 0, 2)];
+
+fn as_user(bootstrap: &str, mechanism: &str, pairs: &[(&str, &str)]) -> Properties {
+    let jaas = "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"u\" password=\"a-secret\";";
+    let base = [
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanism", mechanism),
+        ("sasl.jaas.config", jaas),
+        ("retries", "0"),
+    ];
+    properties(bootstrap, &base.iter().chain(pairs).copied().collect::<Vec<_>>())
+}
+
+fn greeted(asked: &Asked) -> Reply {
+    Reply::Body(body(&SaslHandshakeResponse::default(), asked.version))
+}
+
+fn sasl_answer(asked: &Asked, text: &str, lifetime: i64) -> Reply {
+    let answer = SaslAuthenticateResponse::default().with_auth_bytes(Bytes::from(text.to_owned()));
+    let answer = if asked.version >= 1 { answer.with_session_lifetime_ms(lifetime) } else { answer };
+    Reply::Body(body(&answer, asked.version))
+}
+
+rule!(a_broker_that_does_not_know_the_password_itself_is_refused: dev);
+async fn a_broker_that_does_not_know_the_password_itself_is_refused(_on: Harness) {
+    for (salt_and_rounds, reason) in [
+        ("s=c2FsdA==,i=4096", "Invalid server signature"),
+        ("s=c2FsdA==,i=1", "iterations"),
+        ("s=c2FsdA==,i=2000000000", "iterations"),
+    ] {
+        let fake = FakeBroker::start(SASL_KEYS, move |asked| match asked.key {
+            ApiKey::SaslHandshake => greeted(asked),
+            ApiKey::SaslAuthenticate => {
+                let request = SaslAuthenticateRequest::decode(&mut asked.body.clone(), asked.version).unwrap();
+                let text = String::from_utf8(request.auth_bytes.to_vec()).unwrap();
+                match text.strip_prefix("n,,n=u,r=") {
+                    Some(nonce) => sasl_answer(asked, &format!("r={nonce}more,{salt_and_rounds}"), 0),
+                    None => sasl_answer(asked, "v=bm90IHRoZSBzaWduYXR1cmU=", 0),
+                }
+            }
+            _ => Reply::Close,
+        })
+        .await;
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            let (kind, text) = refused(&as_user(&fake.address(), mechanism, &[])).await;
+            assert!(kind == AuthenticationKind::Sasl && text.contains(reason), "{text}");
+        }
+    }
+}
+
+rule!(a_mechanism_that_the_broker_does_not_do_is_refused_with_those_it_does: dev);
+async fn a_mechanism_that_the_broker_does_not_do_is_refused_with_those_it_does(_on: Harness) {
+    let fake = FakeBroker::start(SASL_KEYS, |asked| {
+        let names = ["SCRAM-SHA-512", "GSSAPI"].map(StrBytes::from_static_str);
+        let answer = SaslHandshakeResponse::default().with_error_code(33).with_mechanisms(names.to_vec());
+        Reply::Body(body(&answer, asked.version))
+    })
+    .await;
+    let (kind, text) = refused(&as_user(&fake.address(), "PLAIN", &[])).await;
+    assert_eq!(kind, AuthenticationKind::UnsupportedMechanism);
+    assert!(text.contains("enabled mechanisms are [SCRAM-SHA-512, GSSAPI]"), "{text}");
+}
+
+rule!(a_connection_that_cannot_renew_its_session_is_replaced: dev);
+async fn a_connection_that_cannot_renew_its_session_is_replaced(_on: Harness) {
+    let greetings = AtomicUsize::new(0);
+    let fake = FakeBroker::start(SASL_KEYS, move |asked| match asked.key {
+        // The first of each connection is taken, the second, which renews, is not.
+        ApiKey::SaslHandshake if greetings.fetch_add(1, Ordering::Relaxed) % 2 == 1 => Reply::Close,
+        ApiKey::SaslHandshake => greeted(asked),
+        ApiKey::SaslAuthenticate => sasl_answer(asked, "", 200),
+        _ => Reply::Body(body(&metadata(asked, &[(1, 1)]), asked.version)),
+    })
+    .await;
+    let admin = admin(&as_user(&fake.address(), "PLAIN", &[]));
+    for connections in 1..=4 {
+        admin.describe_topic("t").await.unwrap();
+        assert_eq!(fake.connections().0, connections);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+rule!(failed_logins_are_not_repeated_without_pause: dev);
+async fn failed_logins_are_not_repeated_without_pause(_on: Harness) {
+    let fake = FakeBroker::start(SASL_KEYS, |asked| match asked.key {
+        ApiKey::SaslHandshake => greeted(asked),
+        _ => {
+            let answer = SaslAuthenticateResponse::default()
+                .with_error_code(58)
+                .with_error_message(Some(StrBytes::from_static_str("Authentication failed: invalid credentials")));
+            Reply::Body(body(&answer, asked.version))
+        }
+    })
+    .await;
+    let pairs = [("reconnect.backoff.ms", "100"), ("reconnect.backoff.max.ms", "400")];
+    let admin = admin(&as_user(&fake.address(), "PLAIN", &pairs));
+    let start = Instant::now();
+    let mut calls = 0;
+    while start.elapsed() < Duration::from_secs(2) {
+        assert!(admin.topic_exists("t").await.unwrap_err().is_authentication());
+        calls += 1;
+    }
+    assert!(calls <= 9, "{calls}");
+    assert_eq!(fake.connections().0, calls);
 }
