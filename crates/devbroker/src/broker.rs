@@ -2,12 +2,13 @@
 
 use crate::config::DevBrokerConfig;
 use crate::error::{Error, Result};
-use crate::faults::Faults;
+use crate::faults::{Api, Faults};
 use crate::group::{Groups, KeptGroups};
 use crate::journal::{Entry, Journal};
 use crate::log::Partition;
 use crate::nodes::{Cluster, Reserved, Sockets};
 use crate::quotas::{Quota, Quotas};
+use crate::security::{Encryption, Listener, Protocol, Users};
 use crate::spawn::spawn;
 use crate::sync::{lock, now_ms, stopped};
 use crate::topic_configs::Configs;
@@ -44,6 +45,11 @@ pub(crate) struct Shared {
     pub transactions: Transactions,
     pub faults: Faults,
     pub quotas: Quotas,
+    pub users: Users,
+    /// APIs with the lowest and highest version that clients are told of.
+    pub versions: Vec<(Api, i16, i16)>,
+    /// By listener; `None` for those that are not encrypted.
+    pub tls: Vec<Option<Encryption>>,
     pub journal: Arc<Journal>,
     producer_ids: Mutex<ProducerIds>,
 }
@@ -110,8 +116,12 @@ impl DevBroker {
             Some(dir) => open_dir(dir)?,
             None => Kept::default(),
         };
+        let tls = encryption(&config)?;
         let reserved = (0..config.nodes.max(1))
-            .map(|index| Reserved::bind(&[node_address(config.listen, index)]))
+            .map(|index| {
+                let listeners = config.listeners().into_iter();
+                Reserved::bind(&listeners.map(|listener| node_address(listener.address, index)).collect::<Vec<_>>())
+            })
             .collect::<Result<Vec<_>>>()?;
         let ports: Vec<Vec<u16>> = reserved.iter().map(Reserved::ports).collect();
         let cluster = Cluster::new(ports, &config.racks, config.default_replicas, config.follower_fetching);
@@ -140,6 +150,9 @@ impl DevBroker {
             transactions,
             faults: Faults::default(),
             quotas: Quotas::default(),
+            users: Users::new(&config.security),
+            versions: config.versions(),
+            tls,
             journal,
             producer_ids: Mutex::new(ProducerIds { next: kept.next_producer_id, reserved: kept.next_producer_id }),
             config,
@@ -163,21 +176,33 @@ impl DevBroker {
 
     /// `bootstrap.servers` of this broker: all nodes.
     pub fn bootstrap(&self) -> String {
-        let nodes = self.shared.cluster.nodes().iter();
-        let addresses: Vec<String> = nodes.filter_map(|node| self.address(node.id)).collect();
-        addresses.join(",")
+        self.all(0)
     }
 
-    /// Host and port of one node; `None` if there is no such node.
-    pub fn address(&self, node: i32) -> Option<String> {
+    /// `bootstrap.servers` of the first listener that speaks this; `None` if there is none.
+    pub fn bootstrap_of(&self, protocol: Protocol) -> Option<String> {
+        let listener = self.shared.config.listeners().iter().position(|listener| listener.protocol == protocol)?;
+        Some(self.all(listener))
+    }
+
+    fn all(&self, listener: usize) -> String {
+        let nodes = self.shared.cluster.nodes().iter();
+        nodes.map(|node| self.host_and_port(node.port(listener))).collect::<Vec<_>>().join(",")
+    }
+
+    fn host_and_port(&self, port: u16) -> String {
         let host = self
             .shared
             .config
             .advertised_host
             .clone()
             .unwrap_or_else(|| if self.ip.is_unspecified() { "127.0.0.1".to_owned() } else { self.ip.to_string() });
-        let port = self.port_of(node)?;
-        Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
+    /// Host and port of one node; `None` if there is no such node.
+    pub fn address(&self, node: i32) -> Option<String> {
+        self.port_of(node).map(|port| self.host_and_port(port))
     }
 
     /// The port that node 1 listens on.
@@ -231,6 +256,21 @@ impl Drop for DevBroker {
     fn drop(&mut self) {
         self.stop.send_replace(true);
     }
+}
+
+/// What encrypts each of the listeners; `None` for those that are not.
+fn encryption(config: &DevBrokerConfig) -> Result<Vec<Option<Encryption>>> {
+    let encryption = config.security.tls.as_ref().map(Encryption::new).transpose()?;
+    let of = |listener: &Listener| {
+        if !listener.protocol.is_encrypted() {
+            return Ok(None);
+        }
+        let name = listener.protocol.name();
+        let missing =
+            || Error::Tls { reason: format!("a listener speaks {name} and there are no certificates for it") };
+        encryption.clone().map(Some).ok_or_else(missing)
+    };
+    config.listeners().iter().map(of).collect()
 }
 
 /// Where the node of that index listens: at consecutive ports, unless any port will do.

@@ -1,6 +1,9 @@
 //! Options of the development broker.
 
+use crate::faults::Api;
+use crate::security::{Listener, Protocol, Security};
 use crate::txn::Version;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +13,14 @@ use std::time::Duration;
 pub struct DevBrokerConfig {
     /// Address to listen on; port 0 takes any free one. Further nodes take the ports after it, or any. Default `127.0.0.1:0`.
     pub listen: SocketAddr,
+    /// What `listen` speaks. Default PLAINTEXT.
+    pub protocol: Protocol,
+    /// Further listeners of every node; clients are told the addresses of the one they came in on.
+    pub more_listeners: Vec<Listener>,
+    /// Certificates and users of listeners other than PLAINTEXT.
+    pub security: Security,
+    /// How long a connection may be idle before it is closed (`connections.max.idle.ms`). Default 10 min.
+    pub max_idle: Duration,
     /// Nodes that are simulated, with ids from 1 on. Default 1.
     pub nodes: usize,
     /// Rack of each node, in their order (`broker.rack`); an empty or missing one is none.
@@ -47,11 +58,22 @@ pub struct DevBrokerConfig {
     /// How long after the end of a transaction its markers are written; until then its producer is told to wait
     /// (`CONCURRENT_TRANSACTIONS`). Default 0.
     pub transaction_marker_delay: Duration,
+    /// Highest versions of APIs that the broker admits to, where they are not its own; see [`cap`](Self::cap) and the presets.
+    pub caps: BTreeMap<Api, i16>,
+    /// Whether ApiVersions tells features, as Kafka does since 2.7. Default true.
+    pub features: bool,
     /// With a data folder: bytes of each partition's newest batches that stay in memory beside the files. Default 32 MiB.
     pub cached_bytes_per_partition: usize,
 }
 
 impl DevBrokerConfig {
+    /// All listeners of a node, the first one first.
+    pub(crate) fn listeners(&self) -> Vec<Listener> {
+        let mut listeners = vec![Listener { protocol: self.protocol, address: self.listen }];
+        listeners.extend_from_slice(&self.more_listeners);
+        listeners
+    }
+
     /// The defaults with this many nodes.
     pub fn nodes(nodes: usize) -> Self {
         Self { nodes, ..Self::default() }
@@ -62,6 +84,10 @@ impl Default for DevBrokerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            protocol: Protocol::Plaintext,
+            more_listeners: Vec::new(),
+            security: Security::default(),
+            max_idle: Duration::from_secs(600),
             nodes: 1,
             racks: Vec::new(),
             default_replicas: None,
@@ -79,6 +105,8 @@ impl Default for DevBrokerConfig {
             max_transaction_timeout: Duration::from_secs(15 * 60),
             transaction_version: 2,
             transaction_marker_delay: Duration::ZERO,
+            caps: BTreeMap::new(),
+            features: true,
             cached_bytes_per_partition: 32 << 20,
         }
     }

@@ -46,6 +46,12 @@ pub enum Error {
         /// What does not fit.
         reason: String,
     },
+    /// Certificates or keys that cannot be used.
+    #[error("the development broker cannot offer TLS: {reason}")]
+    Tls {
+        /// What is missing or wrong.
+        reason: String,
+    },
     /// A node that this broker does not simulate.
     #[error("there is no node {node}: this development broker has nodes 1 to {nodes}")]
     NoSuchNode {

@@ -17,9 +17,10 @@
 //!
 //! Map: `server` reads frames and keeps the order of one connection; `api` has one file per API; `log` stores batches;
 //! `nodes` says which node leads and coordinates what; `group` is the classic group coordinator, `txn` that of transactions; `journal`
-//! keeps topics, configs, group offsets and transactional ids in the data folder; `faults` makes requests fail on demand.
+//! keeps topics, configs, group offsets and transactional ids in the data folder; `faults` makes requests fail on demand;
+//! `quotas` throttles; `security` is TLS and SASL.
 //!
-//! Not there yet: the new group protocol, recompression (`compression.type` other than `producer`), SASL and TLS.
+//! Not there yet: the new group protocol, recompression (`compression.type` other than `producer`).
 
 mod api;
 mod broker;
@@ -32,6 +33,7 @@ mod log;
 mod loss;
 mod nodes;
 mod quotas;
+mod security;
 mod server;
 mod spawn;
 mod sync;
@@ -46,3 +48,4 @@ pub use faults::{Api, Fault, FaultAction, FaultPlan, Faults, Hit};
 
 pub use nodes::Coordinated;
 pub use quotas::Quota;
+pub use security::{Authority, ClientCertificates, Identity, Listener, Mechanism, Protocol, Security, Tls, User};

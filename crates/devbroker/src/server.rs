@@ -2,6 +2,7 @@
 
 use crate::api::{self, Answer, Reply};
 use crate::broker::Shared;
+use crate::security::Authentication;
 use crate::spawn::spawn;
 use crate::sync::stopped;
 use bytes::{Buf, Bytes, BytesMut};
@@ -10,13 +11,21 @@ use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
+use tokio_rustls::server::TlsStream;
 use tracing::{debug, warn};
 
 /// Largest request, as a real broker's `socket.request.max.bytes`.
 const MAX_FRAME: usize = 100 << 20;
+/// Most that a read buffer grows at once.
+const MAX_STEP: usize = 4 << 20;
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+/// A connection that was used within this time keeps its buffer.
+const BUSY: Duration = Duration::from_secs(1);
 /// A read buffer that grew beyond this is not kept for the next request.
 const KEPT_BUFFER: usize = 4 << 20;
 
@@ -62,6 +71,8 @@ pub(crate) struct Connection {
     pub host: String,
     /// Address of the client, as group descriptions show it.
     pub client_host: String,
+    /// Who the client is, if the listener asks.
+    pub authentication: Authentication,
     /// Wakes a parked fetch of this connection.
     pub wake: Arc<Notify>,
 }
@@ -87,7 +98,7 @@ impl Acceptor {
                     Err(error) => {
                         warn!(%error, "cannot accept a connection");
                         // Out of file descriptors, most likely: give others time to close some.
-                        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                        tokio::time::sleep(Duration::from_millis(100)).await;
                         continue;
                     }
                 },
@@ -112,7 +123,7 @@ impl Acceptor {
 }
 
 async fn serve(
-    mut stream: TcpStream,
+    stream: TcpStream,
     peer: SocketAddr,
     shared: Arc<Shared>,
     node: i32,
@@ -123,29 +134,67 @@ async fn serve(
         Some(host) => host.clone(),
         None => stream.local_addr()?.ip().to_canonical().to_string(),
     };
+    let has_sasl = shared.config.listeners().get(listener).is_some_and(|listener| listener.protocol.has_sasl());
     let connection = Connection {
         node,
         listener,
         host,
         client_host: format!("/{}", peer.ip().to_canonical()),
+        authentication: Authentication::new(has_sasl),
         wake: Arc::new(Notify::new()),
     };
+    match shared.tls.get(listener).and_then(Option::as_ref) {
+        None => Box::pin(converse(stream, &shared, &connection)).await,
+        Some(tls) => {
+            let encrypted = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await??;
+            Box::pin(converse(encrypted, &shared, &connection)).await
+        }
+    }
+}
+
+/// A stream whose next bytes can be awaited without a buffer for them.
+trait Incoming: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Waits until there is something to read, the end included.
+    fn ready(&mut self) -> impl Future<Output = std::io::Result<()>> + Send;
+}
+
+impl Incoming for TcpStream {
+    async fn ready(&mut self) -> std::io::Result<()> {
+        self.readable().await
+    }
+}
+
+impl Incoming for TlsStream<TcpStream> {
+    async fn ready(&mut self) -> std::io::Result<()> {
+        self.fill_buf().await.map(drop)
+    }
+}
+
+/// Answers requests until the client or a fault ends the connection.
+async fn converse<S: Incoming>(mut stream: S, shared: &Shared, connection: &Connection) -> std::io::Result<()> {
     let mut buffer = BytesMut::new();
-    while let Some(frame) = read_frame(&mut stream, &mut buffer).await? {
-        let Answer { reply, mute } = Box::pin(api::handle(&shared, &connection, frame)).await;
+    loop {
+        if buffer.is_empty() && !wait(&mut stream, &mut buffer, shared.config.max_idle).await? {
+            debug!(client = connection.client_host, "connection closed because it was idle");
+            break;
+        }
+        let Some(frame) = read_frame(&mut stream, &mut buffer).await? else { return Ok(()) };
+        let Answer { reply, mute } = Box::pin(api::handle(shared, connection, frame)).await;
         match reply {
             Reply::Frame(frame) => stream.write_all(&frame).await?,
             Reply::Parts(parts) => stream.write_all_buf(&mut Parts::new(parts)).await?,
             Reply::Nothing => {}
             Reply::Piece(piece) => {
                 stream.write_all(&piece).await?;
-                return Ok(());
+                break;
             }
             Reply::Close(reason) => {
-                debug!(%peer, reason, "connection closed by the broker");
-                return Ok(());
+                debug!(client = connection.client_host, reason, "connection closed by the broker");
+                break;
             }
         }
+        // What TLS still holds goes out now.
+        stream.flush().await?;
         if !mute.is_zero() {
             tokio::time::sleep(mute).await;
         }
@@ -153,11 +202,24 @@ async fn serve(
             buffer = BytesMut::new();
         }
     }
-    Ok(())
+    stream.shutdown().await
+}
+
+/// Waits for the next request; false if none came for too long. An idle connection keeps no buffer.
+async fn wait<S: Incoming>(stream: &mut S, buffer: &mut BytesMut, max_idle: Duration) -> std::io::Result<bool> {
+    let busy = BUSY.min(max_idle);
+    if let Ok(ready) = tokio::time::timeout(busy, stream.ready()).await {
+        return ready.map(|()| true);
+    }
+    *buffer = BytesMut::new();
+    match tokio::time::timeout(max_idle.saturating_sub(busy), stream.ready()).await {
+        Ok(ready) => ready.map(|()| true),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Reads one request, without its length; `None` when the client has closed the connection between requests.
-async fn read_frame(stream: &mut TcpStream, buffer: &mut BytesMut) -> std::io::Result<Option<Bytes>> {
+async fn read_frame<S: Incoming>(stream: &mut S, buffer: &mut BytesMut) -> std::io::Result<Option<Bytes>> {
     while buffer.len() < 4 {
         buffer.reserve(4096);
         if stream.read_buf(buffer).await? == 0 {
@@ -172,7 +234,8 @@ async fn read_frame(stream: &mut TcpStream, buffer: &mut BytesMut) -> std::io::R
         ));
     };
     while buffer.len() < length {
-        buffer.reserve(length - buffer.len());
+        // What is announced is not allocated before it comes.
+        buffer.reserve((length - buffer.len()).min(MAX_STEP));
         if stream.read_buf(buffer).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }

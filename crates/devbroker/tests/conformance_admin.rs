@@ -318,3 +318,39 @@ async fn configurations_are_described_set_appended_to_and_deleted() {
     let result = client.send(4, &missing).await.results.remove(0);
     assert_eq!(result.error_code, code(ResponseError::UnknownTopicOrPartition));
 }
+
+#[tokio::test]
+async fn features_are_told_with_their_levels() {
+    let target = target().await;
+    let request =
+        ApiVersionsRequest::default().with_client_software_name(text("t")).with_client_software_version(text("1"));
+    for version in [3, 4] {
+        let response = target.client().await.send(version, &request).await;
+        let level = |name: &str| {
+            response.finalized_features.iter().find(|one| &*one.name == name).map(|one| one.max_version_level)
+        };
+        assert_eq!(level("transaction.version"), Some(2));
+        assert_eq!(level("group.version"), Some(1));
+        assert!(level("metadata.version").is_some_and(|level| level >= 25));
+        let lowest =
+            |name: &str| response.supported_features.iter().find(|one| &*one.name == name).map(|one| one.min_version);
+        assert_eq!(lowest("metadata.version"), Some(7));
+        assert!(response.finalized_features_epoch >= 0);
+        // Before version 4 clients cannot read a lowest level of 0, so such features are left out.
+        assert_eq!(lowest("transaction.version"), (version == 4).then_some(0), "version {version}");
+    }
+}
+
+#[tokio::test]
+async fn sasl_has_no_place_where_nobody_asked_for_it() {
+    let target = target().await;
+    let mut client = target.client().await;
+    let response = client.send(1, &SaslHandshakeRequest::default().with_mechanism(text("PLAIN"))).await;
+    assert_eq!((response.error_code, response.mechanisms.len()), (ResponseError::IllegalSaslState.code(), 0));
+    let response = client.send(2, &SaslAuthenticateRequest::default()).await;
+    assert_eq!(response.error_code, ResponseError::IllegalSaslState.code());
+    assert_eq!(
+        response.error_message.as_deref(),
+        Some("SaslAuthenticate request received after successful authentication")
+    );
+}

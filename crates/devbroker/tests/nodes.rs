@@ -283,3 +283,23 @@ async fn sessions_of_a_node_end_with_it() {
     assert_eq!(response.error_code, ResponseError::FetchSessionIdNotFound.code());
     broker.stop().await;
 }
+
+#[tokio::test]
+async fn a_node_that_dies_before_its_records_got_anywhere_loses_the_newest_ones() {
+    let broker = start(3).await;
+    let (lost, kept) = (topic(&broker, 2).await, topic(&broker, 1).await);
+    for _ in 0..5 {
+        assert_eq!(client(&broker, 2).await.produce(&lost, 0, values()).await.error_code, 0);
+        assert_eq!(client(&broker, 1).await.produce(&kept, 0, values()).await.error_code, 0);
+    }
+    let epoch = broker.leader_epoch(&lost.name, 0).unwrap();
+    broker.restart_node_losing(2, 2).await.unwrap();
+    let leader = broker.leader(&lost.name, 0).unwrap();
+    let mut reader = client(&broker, leader).await;
+    assert_eq!(reader.fetch(&lost, 0, 4).await.error_code, ResponseError::OffsetOutOfRange.code());
+    assert_eq!(reader.fetch(&lost, 0, 3).await.high_watermark, 3);
+    assert_eq!(client(&broker, 1).await.fetch(&kept, 0, 0).await.high_watermark, 5);
+    assert!(broker.leader_epoch(&lost.name, 0).unwrap() > epoch);
+    assert_eq!(reader.produce(&lost, 0, values()).await.base_offset, 3);
+    broker.stop().await;
+}

@@ -20,10 +20,12 @@ mod list_offsets;
 mod produce;
 mod refuse;
 mod request;
+mod sasl;
 mod throttle;
 mod touched;
 mod transactions;
 mod transactions_admin;
+mod versions;
 mod wire;
 
 use crate::faults::Api;
@@ -51,6 +53,7 @@ pub(crate) const VERSIONS: &[(Api, i16, i16)] = &[
     (Api::SyncGroup, 0, 5),
     (Api::DescribeGroups, 0, 6),
     (Api::ListGroups, 0, 5),
+    (Api::SaslHandshake, 1, 1),
     (Api::ApiVersions, 0, 4),
     (Api::CreateTopics, 2, 7),
     (Api::DeleteTopics, 1, 6),
@@ -64,6 +67,7 @@ pub(crate) const VERSIONS: &[(Api, i16, i16)] = &[
     (Api::TxnOffsetCommit, 0, 5),
     (Api::DescribeConfigs, 1, 4),
     (Api::AlterConfigs, 0, 2),
+    (Api::SaslAuthenticate, 0, 2),
     (Api::CreatePartitions, 0, 3),
     (Api::DeleteGroups, 0, 2),
     (Api::IncrementalAlterConfigs, 0, 1),
@@ -136,6 +140,9 @@ async fn dispatch(context: &Context<'_>, api: Api, correlation: i32, mut body: B
             answer!(id, cx, body, m::DescribeProducersRequest, transactions_admin::describe_producers)
         }
         Api::WriteTxnMarkers => answer!(id, cx, body, m::WriteTxnMarkersRequest, transactions_admin::write_markers),
-        Api::SaslHandshake | Api::SaslAuthenticate => Ok(Reply::Close("an API that this broker does not have")),
+        Api::SaslHandshake => sasl::handshake(cx, id, &m::SaslHandshakeRequest::decode(&mut body, cx.version)?),
+        Api::SaslAuthenticate => {
+            sasl::authenticate(cx, id, &m::SaslAuthenticateRequest::decode(&mut body, cx.version)?)
+        }
     }
 }

@@ -8,6 +8,10 @@ use super::wire::{self, Reply, text};
 use crate::faults::Api;
 use bytes::Bytes;
 use kafka_protocol::messages as m;
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::add_partitions_to_txn_response::{
+    AddPartitionsToTxnPartitionResult, AddPartitionsToTxnResult, AddPartitionsToTxnTopicResult,
+};
 use kafka_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
@@ -334,7 +338,30 @@ pub(super) fn reply(
                 .with_controller_id(BrokerId(-1))
                 .with_cluster_authorized_operations(i32::MIN)
         ),
-        Api::Fetch | Api::Metadata | Api::AddPartitionsToTxn => Ok(None),
+        Api::AddPartitionsToTxn => {
+            let request = request!(m::AddPartitionsToTxnRequest);
+            let refused = |topics: Vec<AddPartitionsToTxnTopic>| {
+                each(topics, |topic| {
+                    let partitions = each(topic.partitions, |index| {
+                        AddPartitionsToTxnPartitionResult::default()
+                            .with_partition_index(index)
+                            .with_partition_error_code(code)
+                    });
+                    AddPartitionsToTxnTopicResult::default().with_name(topic.name).with_results_by_partition(partitions)
+                })
+            };
+            let response = m::AddPartitionsToTxnResponse::default();
+            if version < 4 {
+                return answer!(response.with_results_by_topic_v3_and_below(refused(request.v3_and_below_topics)));
+            }
+            let results = each(request.transactions, |one| {
+                AddPartitionsToTxnResult::default()
+                    .with_transactional_id(one.transactional_id)
+                    .with_topic_results(refused(one.topics))
+            });
+            answer!(response.with_results_by_transaction(results))
+        }
+        Api::Fetch | Api::Metadata => Ok(None),
     }
 }
 

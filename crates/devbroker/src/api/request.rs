@@ -1,7 +1,7 @@
 //! The way of one request: version, faults, quotas, coordinator, handler, answer.
 
 use super::wire::{self, Reply};
-use super::{Context, VERSIONS, api_versions, coordinated, dispatch, refuse, throttle, touched};
+use super::{Context, api_versions, coordinated, dispatch, refuse, throttle, touched};
 use crate::broker::Shared;
 use crate::faults::{Api, Arrived, FaultAction, Taken};
 use crate::quotas::Quota;
@@ -43,19 +43,22 @@ pub(crate) async fn handle(shared: &Shared, connection: &Connection, mut frame: 
     let Some((key, version)) = wire::key_and_version(&frame) else {
         return Reply::Close("a request shorter than its header").into();
     };
-    let Some(&(api, min, max)) = VERSIONS.iter().find(|(api, _, _)| *api as i16 == key) else {
+    let Some(&(api, min, max)) = shared.versions.iter().find(|(api, _, _)| *api as i16 == key) else {
         return Reply::Close("an API that this broker does not have").into();
     };
     let supported = (min..=max).contains(&version);
     if !supported && api != Api::ApiVersions {
         return Reply::Close("an API version that this broker does not have").into();
     }
+    if let Err(reason) = connection.authentication.admits(api) {
+        return Reply::Close(reason).into();
+    }
     let header_version = if supported { wire::request_header_version(key, version) } else { 1 };
     let Ok(header) = RequestHeader::decode(&mut frame, header_version) else {
         return Reply::Close("a request header that cannot be read").into();
     };
     if !supported {
-        return api_versions::unsupported(header.correlation_id).into();
+        return api_versions::unsupported(shared, header.correlation_id).into();
     }
     let client_id = header.client_id.as_deref().unwrap_or("");
     let mut cx =

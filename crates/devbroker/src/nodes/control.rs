@@ -74,6 +74,10 @@ impl DevBroker {
     /// # Errors
     /// There is no such node.
     pub async fn stop_node(&self, node: i32) -> Result<()> {
+        self.take_down(node, None).await
+    }
+
+    async fn take_down(&self, node: i32, losing: Option<i64>) -> Result<()> {
         self.check_node(node)?;
         let mut sockets = self.sockets.lock().await;
         let Some(of_node) = sockets.get_mut(&node) else { return Ok(()) };
@@ -83,7 +87,10 @@ impl DevBroker {
                 Ok(reserved) => Sockets::Down(reserved),
                 Err(_) => Sockets::Gone(addresses),
             };
+            // Before others lead: what they write stays.
+            let lost = losing.map_or(Ok(()), |records| self.lose(node, records));
             self.shared.cluster.set_up(node, false, &self.shared.topics.all());
+            lost?;
         }
         Ok(())
     }
@@ -115,6 +122,30 @@ impl DevBroker {
     pub async fn restart_node(&self, node: i32) -> Result<()> {
         self.stop_node(node).await?;
         self.start_node(node).await
+    }
+
+    /// [`restart_node`](Self::restart_node) of a node that had not brought its newest records anywhere: each partition that it leads
+    /// loses about so many of them, in whole batches. The leaders' epochs tell clients (KIP-320).
+    ///
+    /// # Errors
+    /// There is no such node, one of its ports cannot be listened on, or the files of a log cannot be cut.
+    pub async fn restart_node_losing(&self, node: i32, records: i64) -> Result<()> {
+        self.take_down(node, Some(records)).await?;
+        self.start_node(node).await
+    }
+
+    fn lose(&self, node: i32, records: i64) -> Result<()> {
+        for topic in self.shared.topics.all() {
+            for (index, log) in (0..).zip(topic.partitions()) {
+                if self.shared.cluster.placement(&topic, index).leader != node {
+                    continue;
+                }
+                let (start, end) = log.range();
+                let kept = end.saturating_sub(records.max(0)).max(start);
+                log.truncate_to(kept).map_err(|error| Error::io("cut off the log of", &*topic.name, error))?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves a node to other ports of the same address, as a broker that comes back elsewhere: clients find it by its id.

@@ -122,6 +122,16 @@ impl Client {
         self.create_with(prefix, partitions, &[]).await
     }
 
+    /// Creates a topic as an old client does.
+    pub async fn create_old(&mut self, prefix: &str) -> String {
+        let name = unique(prefix);
+        let topic =
+            CreatableTopic::default().with_name(topic_name(&name)).with_num_partitions(1).with_replication_factor(1);
+        let request = CreateTopicsRequest::default().with_timeout_ms(10_000).with_topics(vec![topic]);
+        assert_eq!(self.send(3, &request).await.topics[0].error_code, 0);
+        name
+    }
+
     /// Creates a topic and waits until every partition has its leader.
     pub async fn create_with(&mut self, prefix: &str, partitions: i32, configs: &[(&str, &str)]) -> TestTopic {
         let name = unique(prefix);
