@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::shell;
 
 /// The targets, with each one's share of the runs in percent.
-const TARGETS: &[(&str, u64)] = &[("answers", 45), ("members", 10), ("records", 45)];
+const TARGETS: &[(&str, u64)] = &[("answers", 45), ("credentials", 5), ("members", 5), ("records", 45)];
 const FOLDER: &str = "crates/kafka/fuzz";
 const DEFAULT_RUNS: u64 = 10_000_000;
 

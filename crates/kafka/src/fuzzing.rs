@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 pub use crate::consumer::fuzzing::fetched;
 pub use crate::group::fuzzing::told_by_a_member;
-pub use crate::net::fuzzing::{answer, answer_seeds};
+pub use crate::net::fuzzing::{answer, answer_seeds, credentials};
 
 /// Records as a fetch answer holds them, behind what [`fetched`] wants to know: all records are read, markers are left out.
 pub fn fetched_seed(records: &[u8]) -> Vec<u8> {

@@ -6,7 +6,9 @@ use milena_kafka::fuzzing;
 use milena_kafka::records::{BatchBuilder, Compression, ProducerId, RecordParts, set_base_offset};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = std::env::args().nth(1).ok_or("usage: seeds CORPUS_FOLDER")?;
+    // cargo-fuzz puts options of its own in front.
+    let folder =
+        std::env::args().next_back().filter(|folder| !folder.starts_with('-')).ok_or("usage: seeds CORPUS_FOLDER")?;
     let folder = Path::new(&folder);
     write(&folder.join("answers"), &fuzzing::answer_seeds())?;
     write(
@@ -16,6 +18,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             b"\x01\0\0\0\0\0\x01\0\x01x\0\0\0\x01\0\0\0\x02\0\0\0\0".to_vec(),
         ],
     )?;
+    let credentials = [
+        b"sr=nabc,s=QUJDRA==,i=4096\nv=QUJDRA==".to_vec(),
+        b"p-----BEGIN CERTIFICATE-----\nQUJDRA==\n-----END CERTIFICATE-----".to_vec(),
+        b"p\xfe\xed\xfe\xed\0\0\0\x02\0\0\0\x01\0\0\0\x02\0\x01a\0\0\0\0\0\0\0\0\0\x05X.509\0\0\0\x04ABCDAAAAAAAAAAAAAAAAAAAA".to_vec(),
+    ];
+    write(&folder.join("credentials"), &credentials)?;
     write(&folder.join("records"), &records()?)
 }
 

@@ -6,6 +6,7 @@ use kafka_protocol::protocol::{HeaderVersion, Request};
 
 use super::frame::decode_response;
 use super::metadata::{Metadata, TopicsWanted};
+use super::throttle::throttle_time;
 use super::untrusted::sample;
 use super::versions::Versions;
 
@@ -16,6 +17,7 @@ macro_rules! requests {
             let [key, version, rest @ ..] = data else { return };
             let (key, version) = (i16::from(*key), i16::from(*version));
             let frame = Bytes::from([&[0; 4], rest].concat());
+            throttle_time(key, version, &frame);
             match key {
                 MetadataRequest::KEY => {
                     let Ok(response) = decode_response::<MetadataRequest>(frame, version, 0) else { return };
@@ -60,4 +62,13 @@ pub fn answer_seeds() -> Vec<Vec<u8>> {
         Some([&[u8::try_from(key).ok()?, u8::try_from(version).ok()?], header, &body].concat())
     };
     sample::answers().filter_map(seed).collect()
+}
+
+/// Takes a broker's SCRAM messages or a key store, as the first byte says.
+pub fn credentials(data: &[u8]) {
+    match data {
+        [b's', rest @ ..] => super::sasl::fuzzing::scram(rest),
+        [_, rest @ ..] => super::tls::fuzzing::store(rest),
+        [] => {}
+    }
 }

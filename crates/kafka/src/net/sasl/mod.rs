@@ -2,6 +2,8 @@
 
 mod authenticate;
 mod context;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod scram;
 
 pub(super) use authenticate::{Exchange, authenticate};

@@ -43,7 +43,7 @@ impl<'a> Scram<'a> {
         Self::with_nonce(context, STANDARD.encode(random))
     }
 
-    fn with_nonce(context: &'a SaslContext, nonce: String) -> Self {
+    pub(super) fn with_nonce(context: &'a SaslContext, nonce: String) -> Self {
         let name = context.username.replace('=', "=3D").replace(',', "=2C");
         let extensions = if context.token { ",tokenauth=true" } else { "" };
         let first_bare = format!("n={name},r={nonce}{extensions}");

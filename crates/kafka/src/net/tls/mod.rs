@@ -4,6 +4,8 @@ mod client_key;
 mod context;
 mod der;
 mod failure;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod jks;
 mod pem;
 mod pkcs12;
