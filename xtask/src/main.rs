@@ -1,6 +1,7 @@
 //! The project's own tool: `cargo xtask <command>`. It checks what no compiler checks and runs every test suite, the same way on a laptop and in CI.
 
 mod bench;
+mod bench_clients;
 mod broker;
 mod checks;
 mod ci;
@@ -20,6 +21,11 @@ type Command = (&'static str, &'static str, fn(&[String]) -> Result<ExitCode>);
 /// All commands, by name.
 const COMMANDS: &[Command] = &[
     ("bench", "[--records N] [--rounds N] …: compare the two workers, write docs/benchmarks.md", bench::run),
+    (
+        "bench-clients",
+        "[--records N] [--rounds N] …: this Kafka client beside others, writes docs/design/kafka-client-figures.md",
+        bench_clients::run,
+    ),
     ("ci", "every check and test that a change has to pass; what .ci/run calls", |_| ci::run(ci::Extent::Change)),
     ("deps", "check that the crates depend on each other in the permitted directions only", |_| {
         deps::check().map(|()| ExitCode::SUCCESS)
