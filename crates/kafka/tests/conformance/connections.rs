@@ -11,7 +11,7 @@ use milena_devbroker::{Api, Fault, FaultAction};
 use milena_kafka::Error;
 use milena_kafka::admin::Admin;
 use milena_kafka::config::{AdminConfig, ConsumerConfig};
-use milena_kafka::consumer::{Consumer, StartOffset};
+use milena_kafka::consumer::{Consumer, StartOffset, Subscription};
 use tokio::net::TcpListener;
 
 use crate::fake_broker::{Asked, FakeBroker, Reply, body, metadata, topics};
@@ -375,26 +375,58 @@ async fn a_long_poll_delays_nothing_else_of_its_client(on: Harness) {
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
 }
 
-rule!(a_stuck_neighbour_delays_nobody: dev);
-async fn a_stuck_neighbour_delays_nobody(on: Harness) {
-    let topic = on.topic(1, &[]).await;
-    for api in [Api::Metadata, Api::Produce, Api::Fetch] {
-        on.dev_broker().faults().add(Fault::on(api, FaultAction::Stall).client("stuck").always());
+rule!(a_stuck_or_throttled_neighbour_delays_nobody: dev);
+async fn a_stuck_or_throttled_neighbour_delays_nobody(on: Harness) {
+    for action in [FaultAction::Stall, FaultAction::Throttle(Duration::from_secs(60))] {
+        let topic = on.topic(1, &[]).await;
+        for api in [Api::Metadata, Api::Produce, Api::Fetch, Api::JoinGroup] {
+            on.dev_broker().faults().add(Fault::on(api, action).client("stuck").always());
+        }
+        let stuck = on.admin(&[("client.id", "stuck")]);
+        let group = unique("group");
+        let mut member = on.consumer(&[("client.id", "stuck"), ("group.id", &group)]);
+        member.subscribe(Subscription::Topics(vec![topic.clone()]));
+        let stuck_calls = async {
+            // The first may get through; the next waits.
+            for _ in 0..2 {
+                drop(tokio::join!(stuck.topic_exists(&topic), member.poll(Duration::from_secs(1))));
+            }
+        };
+        let others = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let start = Instant::now();
+            on.write(&topic, 0, 0..10).await;
+            let mut consumer = on.consumer(&[("group.id", &group)]);
+            consumer.assign(vec![(at(&topic, 0), StartOffset::Offset(0))]);
+            assert_eq!(read(&mut consumer, 10).await.len(), 10);
+            start.elapsed()
+        };
+        tokio::select! {
+            biased;
+            took = others => assert!(took < Duration::from_secs(10), "{took:?}"),
+            () = stuck_calls => panic!("the stuck one was faster"),
+        }
+        on.dev_broker().faults().clear();
+        on.dev_broker().faults().release();
     }
-    let stuck = on.admin(&[("client.id", "stuck")]);
-    let stuck_call = stuck.topic_exists(&topic);
-    let others = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+rule!(topics_are_made_by_asking_for_them_only_where_that_is_wanted: dev, real);
+async fn topics_are_made_by_asking_for_them_only_where_that_is_wanted(on: Harness) {
+    let admin = on.admin(&[]);
+    for (wanted, pairs) in
+        [(false, [("allow.auto.create.topics", "false")]), (true, [("allow.auto.create.topics", "true")])]
+    {
+        let topic = unique("made-by-asking");
+        let mut consumer = on.consumer(&pairs);
+        consumer.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
         let start = Instant::now();
-        on.write(&topic, 0, 0..10).await;
-        let mut consumer = on.consumer(&[]);
-        consumer.assign(vec![(at(&topic, 0), StartOffset::Offset(0))]);
-        assert_eq!(read(&mut consumer, 10).await.len(), 10);
-        start.elapsed()
-    };
-    tokio::select! {
-        result = stuck_call => panic!("the stuck one was faster: {result:?}"),
-        took = others => assert!(took < Duration::from_secs(10), "{took:?}"),
+        while start.elapsed() < Duration::from_secs(if wanted { 30 } else { 2 })
+            && !admin.topic_exists(&topic).await.unwrap()
+        {
+            // Where the topic is not there, polls may say so.
+            drop(consumer.poll(Duration::from_millis(100)).await);
+        }
+        assert_eq!(admin.topic_exists(&topic).await.unwrap(), wanted);
     }
-    on.dev_broker().faults().release();
 }
