@@ -10,6 +10,7 @@ use super::producer_keys::PRODUCER_KEYS;
 use super::values::Values;
 use super::{Properties, keys};
 use crate::error::Result;
+use crate::memory::MemoryGovernor;
 use crate::metrics::ClientKind;
 use crate::records::{Compression, Level};
 
@@ -60,6 +61,8 @@ pub struct ProducerConfig {
     pub(crate) max_block: Duration,
     pub(crate) max_in_flight: usize,
     pub(crate) max_request_size: usize,
+    /// What records that wait may take of the process's memory, within `buffer_memory`.
+    pub(crate) memory: MemoryGovernor,
     pub(crate) metadata_max_idle: Duration,
     pub(crate) partitioner: Partitioner,
     pub(crate) retries: u32,
@@ -128,12 +131,21 @@ impl ProducerConfig {
             max_block: values.millis("max.block.ms"),
             max_in_flight,
             max_request_size: values.size("max.request.size"),
+            memory: MemoryGovernor::unlimited(),
             metadata_max_idle: values.millis("metadata.max.idle.ms"),
             partitioner,
             retries,
             transaction_timeout: values.millis("transaction.timeout.ms"),
             transactional_id: transactional_id.map(Arc::from),
         })
+    }
+
+    /// Lets batches take memory only as `governor` grants it, beside whatever else it serves. Where it grants none, the buffer counts
+    /// as full.
+    #[must_use]
+    pub fn with_memory(mut self, governor: MemoryGovernor) -> Self {
+        self.memory = governor;
+        self
     }
 
     /// Every property of a producer.

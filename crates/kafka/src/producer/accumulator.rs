@@ -20,6 +20,8 @@ use super::transaction::Transaction;
 use crate::config::{Partitioner, ProducerConfig};
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
+use crate::memory::Grant;
+use crate::metrics::ClientMetrics;
 use crate::net::Metadata;
 use crate::records::{Compression, HEADER_LEN, RecordParts, record_size_bound};
 
@@ -63,6 +65,10 @@ pub(super) struct Accumulator {
     /// Memory that a refused record needs.
     pub wanted: usize,
     pub memory_waiters: usize,
+    /// It was the process's memory that a record did not get.
+    pub governed: bool,
+    /// Memory of the process that was waited for, for the next batch.
+    pub prepaid: Option<Grant>,
     next_batch: u64,
     /// Batches with a number below do not wait for more records.
     pub flush_below: u64,
@@ -79,7 +85,11 @@ pub(super) struct Accumulator {
 }
 
 impl Accumulator {
-    pub(super) fn new(config: &ProducerConfig, completions: mpsc::UnboundedSender<Completion>) -> Self {
+    pub(super) fn new(
+        config: &ProducerConfig,
+        completions: mpsc::UnboundedSender<Completion>,
+        metrics: Arc<ClientMetrics>,
+    ) -> Self {
         Self {
             topics: Vec::new(),
             by_name: HashMap::new(),
@@ -88,9 +98,11 @@ impl Accumulator {
             available: config.buffer_memory,
             wanted: 0,
             memory_waiters: 0,
+            governed: false,
+            prepaid: None,
             next_batch: 0,
             flush_below: 0,
-            ends: Ends::new(completions),
+            ends: Ends::new(completions, metrics),
             told: false,
             identities: Identities::default(),
             transaction: config.transactional_id.as_ref().map(|id| Box::new(Transaction::new(id))),
@@ -223,9 +235,11 @@ impl Accumulator {
             match ratio {
                 None => builder.has_room_for(size, config.batch_size),
                 Some(ratio) => {
-                    // Until it is sealed, a batch takes the memory of what it is uncompressed.
-                    let more = (builder.len() + size > reserved).then(|| config.batch_size.max(size)).unwrap_or(0);
-                    let fits = expected_len(builder.len(), ratio) + size <= config.batch_size && more <= available;
+                    // Until it is sealed, a batch takes the memory of what it is uncompressed; grants do not grow.
+                    let more = if builder.len() + size > reserved { config.batch_size.max(size) } else { 0 };
+                    let fits = expected_len(builder.len(), ratio) + size <= config.batch_size
+                        && more <= available
+                        && (more == 0 || config.memory.limit().is_none());
                     if fits {
                         available -= more;
                         batch.reserved += more;
@@ -242,6 +256,15 @@ impl Accumulator {
                 *wake = true;
                 return Ok(Append::Full);
             }
+            let grant = match self.prepaid.take().filter(|grant| grant.bytes() >= need) {
+                Some(grant) => Some(grant),
+                None => config.memory.try_acquire(need),
+            };
+            let Some(grant) = grant else {
+                (self.wanted, self.governed) = (self.wanted.max(need), true);
+                *wake = true;
+                return Ok(Append::Full);
+            };
             if sticky && !queue.waiting.is_empty() {
                 topic.sticky.batch_done(partition, config.batch_size);
             }
@@ -261,7 +284,9 @@ impl Accumulator {
                 Listener::Tag(_) => Listeners::Tags(TagRuns::default()),
                 Listener::Reply(_) => Listeners::Replies(Vec::new()),
             };
-            queue.waiting.push_back(Batch::new((number, 0), listeners, need, now.0));
+            let mut batch = Batch::new((number, 0), listeners, need, now.0);
+            batch.grant = grant;
+            queue.waiting.push_back(batch);
         }
         let Some(batch) = queue.waiting.back_mut() else { return Ok(Append::Full) };
         let Some(builder) = batch.builder() else { return Ok(Append::Full) };
@@ -272,6 +297,7 @@ impl Accumulator {
             .map_err(|error| Error::protocol(format!("cannot write a record to topic {}", topic.name), error))?;
         let written = builder.len() - before;
         batch.count += 1;
+        batch.largest_record = batch.largest_record.max(written);
         if sticky {
             topic.sticky.appended(written);
         }

@@ -38,6 +38,17 @@ pub(super) struct PartitionAnswer {
     pub records: Vec<(i32, Option<String>)>,
 }
 
+/// What metrics want to know of a batch that goes out.
+#[derive(Debug, Default)]
+pub(super) struct Packed {
+    pub records: u32,
+    pub bytes: usize,
+    /// Compressed over uncompressed.
+    pub ratio: f64,
+    pub largest_record: usize,
+    pub created: Option<Instant>,
+}
+
 /// What to do about a batch that was not written.
 enum Way {
     Again,
@@ -46,23 +57,29 @@ enum Way {
 
 impl Accumulator {
     /// Takes back the wire form of a batch that is being sent, in case it has to be sent again.
-    pub(super) fn keep_sealed(&mut self, sent: &SentBatch, sealed: &Sealed) {
+    pub(super) fn keep_sealed(&mut self, sent: &SentBatch, sealed: &Sealed) -> Packed {
+        let mut packed = Packed { bytes: sealed.bytes.len(), ratio: 1.0, ..Packed::default() };
         if let Some(uncompressed) = sealed.uncompressed
             && sealed.bytes.len() != uncompressed
         {
             self.note_compression(sent.topic_index, sealed.bytes.len(), uncompressed);
+            packed.ratio = sealed.bytes.len() as f64 / uncompressed.max(1) as f64;
         }
         let Some(batch) = self.queue(sent.topic_index, sent.partition).and_then(|queue| queue.sent_mut(sent.order))
         else {
-            return;
+            return packed;
         };
+        packed.records = u32::try_from(batch.count).unwrap_or(0);
+        (packed.largest_record, packed.created) = (batch.largest_record, Some(batch.created));
         batch.keep(sealed);
         // Compressed records need less memory than they did before.
         let spare = batch.reserved.saturating_sub(sealed.bytes.len());
         if sealed.uncompressed.is_some_and(|uncompressed| uncompressed != sealed.bytes.len()) {
             batch.reserved -= spare;
+            batch.grant.shrink(sealed.bytes.len());
             self.available += spare;
         }
+        packed
     }
 
     /// Takes note of what the broker says about a batch. Tells whether the metadata may be out of date.
@@ -213,6 +230,7 @@ impl Accumulator {
 
     fn again(&mut self, config: &ProducerConfig, sent: &SentBatch, mut batch: Batch, error: &Error, now: Instant) {
         tracing::debug!(topic = %sent.topic, partition = sent.partition, %error, "sending a batch again");
+        self.ends.metrics.records_retried(now, &sent.topic, u32::try_from(batch.count).unwrap_or(0));
         batch.retry_at = Some(now + config.client.retry_backoff.after(batch.attempts));
         if let Some(queue) = self.queue(sent.topic_index, sent.partition) {
             queue.put_back(batch);
@@ -301,6 +319,7 @@ impl Accumulator {
             // Batches were filled in the hope of a better compression.
             topic.ratio = topic.ratio.max(1.0);
         }
+        self.ends.metrics.batch_split(Instant::now());
         match batch.split() {
             Ok((first, second)) => {
                 self.ends.expect(order.0);

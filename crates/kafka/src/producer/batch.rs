@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::completion::{BatchAck, TagRuns};
 use crate::error::Result;
+use crate::memory::Grant;
 use crate::records::{
     BatchBuilder, BatchHeader, Compression, HEADER_LEN, InvalidRecords, Level, ProducerId, RecordIter, RecordParts,
     set_producer,
@@ -94,7 +95,11 @@ pub(super) struct Batch {
     pub listeners: Listeners,
     /// Bytes of buffer memory that it holds.
     pub reserved: usize,
+    /// Its part of the process's memory.
+    pub grant: Grant,
     pub created: Instant,
+    /// Bytes of its largest record.
+    pub largest_record: usize,
     /// Times that it was sent.
     pub attempts: u32,
     /// An earlier attempt may have been written although the broker did not say so.
@@ -119,7 +124,9 @@ impl Batch {
             order,
             listeners,
             reserved: capacity,
+            grant: Grant::default(),
             created,
+            largest_record: 0,
             attempts: 0,
             maybe_written: false,
             retry_at: None,
@@ -182,7 +189,9 @@ impl Batch {
             order,
             mut listeners,
             reserved,
+            grant,
             created,
+            largest_record,
             attempts,
             maybe_written,
             identity,
@@ -205,11 +214,13 @@ impl Batch {
         }
         let tail = listeners.split_off(usize::try_from(half).unwrap_or(0));
         let share = reserved / 2;
-        let part = |order, listeners, reserved, count, identity, builder| Self {
+        let part = |order, listeners, reserved, grant, count, identity, builder| Self {
             order,
             listeners,
             reserved,
+            grant,
             created,
+            largest_record,
             attempts,
             maybe_written,
             retry_at: None,
@@ -224,8 +235,8 @@ impl Batch {
             .map(|identity| ProducerId { base_sequence: sequence_after(identity.base_sequence, half), ..identity });
         let (created_as, at) = order;
         Ok((
-            part(order, listeners, reserved - share, half, identity, first),
-            part((created_as, at + half), tail, share, count - half, behind, second),
+            part(order, listeners, reserved - share, grant, half, identity, first),
+            part((created_as, at + half), tail, share, Grant::default(), count - half, behind, second),
         ))
     }
 }

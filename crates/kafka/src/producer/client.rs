@@ -15,7 +15,7 @@ use super::sender::Sender;
 use crate::config::ProducerConfig;
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
-use crate::metrics::{Buffer, Metric, Readings};
+use crate::metrics::{Buffer, Call, Metric, Readings};
 use crate::net::{Cluster, TopicsWanted};
 use crate::spawn::Owned;
 
@@ -64,9 +64,10 @@ impl Producer {
     /// None today; kept for what only shows when a producer starts.
     pub fn new(config: ProducerConfig) -> Result<(Self, Completions)> {
         let (completions, receiver) = mpsc::unbounded_channel();
+        let cluster = Cluster::new(config.client.clone());
         let shared = Arc::new(Shared {
-            accumulator: Mutex::new(Accumulator::new(&config, completions)),
-            cluster: Cluster::new(config.client.clone()),
+            accumulator: Mutex::new(Accumulator::new(&config, completions, Arc::clone(cluster.metrics()))),
+            cluster,
             config,
             wake: Notify::new(),
             progress: Notify::new(),
@@ -157,9 +158,12 @@ impl Producer {
     /// # Errors
     /// A producer that ends meanwhile.
     pub async fn flush(&self) -> Result<()> {
+        let started = Instant::now();
         let below = self.shared.lock().flush();
         self.shared.wake.notify_one();
-        self.until_complete(below).await
+        let flushed = self.until_complete(below).await;
+        self.shared.cluster.metrics().called(Call::Flush, started.elapsed());
+        flushed
     }
 
     async fn until_complete(&self, below: u64) -> Result<()> {
@@ -257,6 +261,7 @@ impl Producer {
             }
         }
         self.shared.wake.notify_one();
+        self.shared.progress.notify_waiters();
         if tokio::time::timeout(left, self.until_complete(u64::MAX)).await.is_ok() {
             return Ok(());
         }
@@ -278,12 +283,19 @@ impl Producer {
 /// Waits in turn; the guard is taken before the turn is given on, so that nobody else gets the memory.
 async fn until_memory(shared: &Shared) -> Result<MutexGuard<'_, Accumulator>> {
     let closed = || Error::illegal("cannot write records", "the producer was closed");
-    let _turn = shared.turn.acquire().await.map_err(|_| closed())?;
+    let mut waited = Waited { shared, since: None };
+    let _turn = match shared.turn.try_acquire() {
+        Ok(turn) => turn,
+        Err(_) => {
+            waited.begun();
+            shared.turn.acquire().await.map_err(|_| closed())?
+        }
+    };
     loop {
         let progress = shared.progress.notified();
         tokio::pin!(progress);
         progress.as_mut().enable();
-        let _waiting = {
+        let (_waiting, granted) = {
             let mut accumulator = shared.lock();
             if let Some(refusal) = accumulator.refusal() {
                 return Err(refusal);
@@ -292,15 +304,48 @@ async fn until_memory(shared: &Shared) -> Result<MutexGuard<'_, Accumulator>> {
                 return Err(closed());
             }
             let needed = accumulator.wanted.max(shared.config.batch_size).min(shared.config.buffer_memory);
-            if accumulator.available >= needed {
-                accumulator.wanted = 0;
+            let enough = accumulator.available >= needed;
+            if enough && (!accumulator.governed || accumulator.prepaid.is_some()) {
+                (accumulator.wanted, accumulator.governed) = (0, false);
+                waited.ended(true);
                 return Ok(accumulator);
             }
             accumulator.memory_waiters += 1;
-            MemoryWaiter(shared)
+            (MemoryWaiter(shared), enough.then_some(needed))
         };
+        waited.begun();
         shared.wake.notify_one();
-        progress.await;
+        let Some(needed) = granted else {
+            progress.await;
+            continue;
+        };
+        let grant = shared.config.memory.acquire(needed).await;
+        shared.lock().prepaid = Some(grant);
+    }
+}
+
+/// Measures a wait for memory, if there is one.
+struct Waited<'a> {
+    shared: &'a Shared,
+    since: Option<Instant>,
+}
+
+impl Waited<'_> {
+    fn begun(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    fn ended(&mut self, got_it: bool) {
+        if let Some(since) = self.since.take() {
+            let now = Instant::now();
+            self.shared.cluster.metrics().waited_for_room(now, now.saturating_duration_since(since), got_it);
+        }
+    }
+}
+
+impl Drop for Waited<'_> {
+    fn drop(&mut self) {
+        self.ended(false);
     }
 }
 
@@ -349,6 +394,8 @@ impl Appender<'_> {
 
 impl Drop for Appender<'_> {
     fn drop(&mut self) {
+        // What was not needed goes to others.
+        self.accumulator.prepaid = None;
         if self.wake {
             self.shared.wake.notify_one();
         }

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, btree_map};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::batch::{Batch, Listeners};
 use super::completion::{BatchAck, Completion, TagRuns};
 use crate::error::{Error, Result};
+use crate::metrics::ClientMetrics;
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -29,11 +31,12 @@ pub(super) struct Ends {
     completions: mpsc::UnboundedSender<Completion>,
     /// By the number they were created under; more than one after a split.
     incomplete: BTreeMap<u64, u32>,
+    pub metrics: Arc<ClientMetrics>,
 }
 
 impl Ends {
-    pub(super) fn new(completions: mpsc::UnboundedSender<Completion>) -> Self {
-        Self { completions, incomplete: BTreeMap::new() }
+    pub(super) fn new(completions: mpsc::UnboundedSender<Completion>, metrics: Arc<ClientMetrics>) -> Self {
+        Self { completions, incomplete: BTreeMap::new(), metrics }
     }
 
     /// A batch begins.
@@ -57,6 +60,9 @@ impl Ends {
             if *left.get() == 0 {
                 left.remove();
             }
+        }
+        if !matches!(end, End::Written(_)) {
+            self.metrics.records_failed(Instant::now(), topic, u32::try_from(batch.count).unwrap_or(0));
         }
         match std::mem::replace(&mut batch.listeners, Listeners::Replies(Vec::new())) {
             Listeners::Tags(tags) => self.complete(topic, partition, tags, end),

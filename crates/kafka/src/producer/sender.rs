@@ -22,11 +22,13 @@ use super::partition_queue::Identity;
 use super::transaction::{Coordinators, Done, Failure};
 use crate::config::ProducerConfig;
 use crate::error::{Error, Result};
+use crate::metrics;
 use crate::net::{Cluster, Connection, Lane, Metadata, Target, TopicsWanted};
 
 /// What came of a request.
 struct Sent {
     node: i32,
+    started: Instant,
     batches: Vec<SentBatch>,
     result: Result<Answered>,
 }
@@ -249,6 +251,7 @@ impl Sender {
         let mut sealed = Vec::with_capacity(batches.len());
         let mut sent = Vec::with_capacity(batches.len());
         let mut unsendable = Vec::new();
+        let mut packed = Vec::with_capacity(sent.capacity());
         for batch in batches {
             let (topic, topic_index) = (batch.topic, batch.topic_index);
             let one = SentBatch { topic, topic_index, partition: batch.partition, order: batch.order };
@@ -263,7 +266,7 @@ impl Sender {
         {
             let mut accumulator = self.shared.lock();
             for (one, wire) in sent.iter().zip(&sealed) {
-                accumulator.keep_sealed(one, wire);
+                packed.push(accumulator.keep_sealed(one, wire));
             }
             for (one, error) in &unsendable {
                 accumulator.unsendable(one, Error::protocol(format!("cannot write to {}", one.topic), error));
@@ -272,6 +275,16 @@ impl Sender {
         if sent.is_empty() {
             return;
         }
+        let now = Instant::now();
+        let batches = sent.iter().zip(&packed).map(|(one, packed)| metrics::SentBatch {
+            topic: &one.topic,
+            records: packed.records,
+            bytes: packed.bytes,
+            compression_ratio: packed.ratio,
+            largest_record: packed.largest_record,
+            queued_ms: packed.created.map_or(0.0, |since| now.saturating_duration_since(since).as_secs_f64() * 1000.0),
+        });
+        self.shared.cluster.metrics().batches_sent(now, batches);
         self.nodes.entry(node).or_default().in_flight += 1;
         let ids: Vec<Uuid> = sent.iter().map(|one| metadata.topic_id(&one.topic).unwrap_or(Uuid::nil())).collect();
         let wires: Vec<Bytes> = sealed.into_iter().map(|sealed| sealed.bytes).collect();
@@ -282,7 +295,7 @@ impl Sender {
                 Some(connection) => produce(&connection, &terms, &sent, &ids, &wires).await,
                 None => Err(Error::disconnected("cannot write records", "the connection was closed")),
             };
-            Sent { node, batches: sent, result }
+            Sent { node, started: now, batches: sent, result }
         }));
     }
 
@@ -293,6 +306,9 @@ impl Sender {
         let mut stale = false;
         match sent.result {
             Ok(mut answered) => {
+                let throttled = i32::try_from(answered.throttle.as_millis()).unwrap_or(i32::MAX);
+                let latency = now.saturating_duration_since(sent.started);
+                self.shared.cluster.metrics().produce_answered(now, latency, throttled);
                 if !answered.throttle.is_zero() {
                     node.muted_until = Some(now + answered.throttle);
                 }

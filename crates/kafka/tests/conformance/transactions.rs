@@ -3,5 +3,6 @@
 mod atomic;
 mod coordinator;
 mod errors;
+mod kills;
 mod offsets;
 mod support;

@@ -11,6 +11,7 @@ use super::super::client::Producer;
 use super::state::{Answer, Call, Transaction};
 use crate::error::{Error, Result};
 use crate::group_metadata::GroupMetadata;
+use crate::metrics::Call as Measured;
 use crate::offset_and_metadata::OffsetAndMetadata;
 
 impl Producer {
@@ -32,7 +33,10 @@ impl Producer {
     /// There is a transaction already, or [`init_transactions`](Self::init_transactions) was not called, or an earlier call's outcome
     /// was not waited for.
     pub fn begin_transaction(&self) -> Result<()> {
-        self.with_transaction(Transaction::begin)
+        let started = Instant::now();
+        let begun = self.with_transaction(Transaction::begin);
+        self.measure(Measured::BeginTransaction, started);
+        begun
     }
 
     /// Commits offsets of a group with the transaction. They are those of the next records to read.
@@ -51,8 +55,11 @@ impl Producer {
             return self.with_transaction(|_| Ok(()));
         }
         let name = group.group_id.clone();
+        let started = Instant::now();
         let answer = self.with_transaction(|transaction| transaction.add_offsets(offsets, group))?;
-        self.answer(&answer, || format!("cannot send offsets of group {name} to the transaction")).await
+        let sent = self.answer(&answer, || format!("cannot send offsets of group {name} to the transaction")).await;
+        self.measure(Measured::SendOffsets, started);
+        sent
     }
 
     /// Sends what is pending, and makes the transaction visible.
@@ -109,8 +116,20 @@ impl Producer {
     }
 
     async fn complete(&self, call: Call, doing: &str) -> Result<()> {
+        let started = Instant::now();
         let answer = self.with_transaction(|transaction| transaction.call(call))?;
-        self.answer(&answer, || doing.to_owned()).await
+        let done = self.answer(&answer, || doing.to_owned()).await;
+        let measured = match call {
+            Call::Init => Measured::InitTransactions,
+            Call::Commit => Measured::CommitTransaction,
+            Call::Abort => Measured::AbortTransaction,
+        };
+        self.measure(measured, started);
+        done
+    }
+
+    fn measure(&self, call: Measured, started: Instant) {
+        self.shared().cluster.metrics().called(call, started.elapsed());
     }
 
     async fn answer(&self, answer: &Arc<Answer>, doing: impl Fn() -> String) -> Result<()> {

@@ -7,7 +7,7 @@ use milena_testkit::reference;
 use super::support::{commit, committed, numbers, transactional, write};
 use crate::support::{Harness, PATIENCE, rule};
 
-rule!(committed_records_are_seen_and_aborted_ones_never: real, cluster);
+rule!(committed_records_are_seen_and_aborted_ones_never: dev, real, cluster);
 async fn committed_records_are_seen_and_aborted_ones_never(on: Harness) {
     let topic = on.topic(2, &[]).await;
     let (producer, _) = transactional(&on, &[]).await;
@@ -23,7 +23,7 @@ async fn committed_records_are_seen_and_aborted_ones_never(on: Harness) {
     assert_eq!(committed(&on, &topic, 1).await, numbers(&[100..110]));
 }
 
-rule!(transactions_follow_each_other_without_a_pause: real);
+rule!(transactions_follow_each_other_without_a_pause: dev, real);
 async fn transactions_follow_each_other_without_a_pause(on: Harness) {
     let topic = on.topic(8, &[]).await;
     let (producer, _) = transactional(&on, &[]).await;
@@ -40,7 +40,7 @@ async fn transactions_follow_each_other_without_a_pause(on: Harness) {
     }
 }
 
-rule!(closing_aborts_what_is_open: real);
+rule!(closing_aborts_what_is_open: dev, real);
 async fn closing_aborts_what_is_open(on: Harness) {
     let topic = on.topic(1, &[]).await;
     let (producer, _) = transactional(&on, &[]).await;

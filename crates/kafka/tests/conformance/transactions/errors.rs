@@ -5,7 +5,7 @@ use milena_kafka::ErrorCode;
 use super::support::{commit, committed, numbers, transactional, write};
 use crate::support::{Harness, PATIENCE, rule, unique};
 
-rule!(a_second_producer_fences_the_first_for_good: real);
+rule!(a_second_producer_fences_the_first_for_good: dev, real);
 async fn a_second_producer_fences_the_first_for_good(on: Harness) {
     let topic = on.topic(1, &[]).await;
     let id = unique("transaction");
@@ -42,7 +42,7 @@ async fn a_second_producer_fences_the_first_for_good(on: Harness) {
     assert_eq!(committed(&on, &topic, 0).await, numbers(&[0..5, 10..15, 20..25]));
 }
 
-rule!(after_a_failed_send_only_an_abort_is_left: real);
+rule!(after_a_failed_send_only_an_abort_is_left: dev, real);
 async fn after_a_failed_send_only_an_abort_is_left(on: Harness) {
     let topic = on.topic(1, &[("max.message.bytes", "2000")]).await;
     let other = on.topic(1, &[]).await;
@@ -68,7 +68,7 @@ async fn after_a_failed_send_only_an_abort_is_left(on: Harness) {
     assert!(committed(&on, &other, 0).await.is_empty());
 }
 
-rule!(calls_in_the_wrong_state_are_refused_and_do_no_harm: real);
+rule!(calls_in_the_wrong_state_are_refused_and_do_no_harm: dev, real);
 async fn calls_in_the_wrong_state_are_refused_and_do_no_harm(on: Harness) {
     let topic = on.topic(1, &[]).await;
     let (plain, _) = on.producer(&[]);

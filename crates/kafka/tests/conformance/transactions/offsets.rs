@@ -16,7 +16,7 @@ async fn of_group(on: &Harness, group: &str, topic: &str) -> Vec<Option<i64>> {
     [0, 1].map(|partition| committed.get(&at(topic, partition)).map(|offset| offset.offset)).to_vec()
 }
 
-rule!(offsets_become_visible_with_the_transaction: real);
+rule!(offsets_become_visible_with_the_transaction: dev, real);
 async fn offsets_become_visible_with_the_transaction(on: Harness) {
     let topic = on.topic(2, &[]).await;
     let group = unique("group");
@@ -39,7 +39,7 @@ async fn offsets_become_visible_with_the_transaction(on: Harness) {
     producer.close(PATIENCE).await.unwrap();
 }
 
-rule!(offsets_of_a_member_that_is_out_of_its_group_abort_the_transaction: real);
+rule!(offsets_of_a_member_that_is_out_of_its_group_abort_the_transaction: dev, real);
 async fn offsets_of_a_member_that_is_out_of_its_group_abort_the_transaction(on: Harness) {
     let topic = on.topic(2, &[]).await;
     let group = unique("group");
