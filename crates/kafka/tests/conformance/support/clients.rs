@@ -74,6 +74,13 @@ impl Harness {
         name
     }
 
+    /// The end of partition 0.
+    pub async fn end(&self, topic: &str) -> i64 {
+        let wanted = std::collections::BTreeMap::from([(at(topic, 0), milena_kafka::admin::OffsetSpec::Latest)]);
+        let mut found = self.admin(&[]).list_offsets(&wanted).await.unwrap();
+        found.remove(&at(topic, 0)).unwrap().unwrap().offset
+    }
+
     /// Writes numbers as values to a partition, one after the other.
     pub async fn write(&self, topic: &str, partition: i32, values: std::ops::Range<u32>) {
         let (producer, mut completions) = self.producer(&[]);

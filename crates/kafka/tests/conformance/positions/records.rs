@@ -1,0 +1,97 @@
+//! What of a log is handed out.
+
+use std::time::Duration;
+
+use milena_kafka::consumer::{Polled, StartOffset};
+use milena_kafka::records::TimestampType;
+
+use crate::support::{Harness, at, next, read, rule};
+
+rule!(the_log_append_time_is_the_time_of_every_record_of_a_batch: dev, real);
+async fn the_log_append_time_is_the_time_of_every_record_of_a_batch(on: Harness) {
+    let topic = on.topic(1, &[("message.timestamp.type", "LogAppendTime")]).await;
+    on.write(&topic, 0, 0..10).await;
+    let mut consumer = on.consumer(&[]);
+    consumer.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
+    let Polled::Records(batches) = next(&mut consumer).await else { panic!("records are there") };
+    for batch in &batches {
+        assert_eq!(batch.timestamp_type, TimestampType::LogAppendTime);
+        let times: Vec<_> = batch.records().map(|view| view.timestamp).collect();
+        assert!(times.iter().all(|time| *time == times[0] && time.is_some()), "{times:?}");
+    }
+}
+
+rule!(a_first_batch_larger_than_the_limits_is_still_read: dev, real);
+async fn a_first_batch_larger_than_the_limits_is_still_read(on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    let (producer, _completions) = on.producer(&[]);
+    for letter in [b'x', b'y'] {
+        producer.send(&topic, Some(0), None, None, Some(&vec![letter; 500_000]), &[]).await.unwrap();
+    }
+    let limits = [("max.partition.fetch.bytes", "1000"), ("fetch.max.bytes", "1000")];
+    let mut consumer = on.consumer(&limits);
+    consumer.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
+    let records = read(&mut consumer, 2).await;
+    assert!(records[0].2.starts_with('x') && records[1].2.starts_with('y'));
+    assert!(records.iter().all(|(_, _, value)| value.len() == 500_000));
+}
+
+rule!(every_codec_is_read_with_every_size_of_poll: dev, real);
+async fn every_codec_is_read_with_every_size_of_poll(on: Harness) {
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+        let topic = on.topic(1, &[]).await;
+        let (producer, mut completions) = on.producer(&[("compression.type", codec), ("linger.ms", "20")]);
+        crate::support::produce(&producer, &mut completions, &topic, 0, 0..500).await;
+        for records in ["1", "7", "1000"] {
+            let mut consumer = on.consumer(&[("max.poll.records", records)]);
+            consumer.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
+            let all = read(&mut consumer, 500).await;
+            let expected: Vec<_> = (0..500).map(|n: i64| (0, n, n.to_string())).collect();
+            assert_eq!(all, expected, "{codec}, {records} at a time");
+        }
+    }
+}
+
+rule!(positions_move_past_what_compaction_has_removed: dev, real);
+async fn positions_move_past_what_compaction_has_removed(on: Harness) {
+    let configs = [
+        ("cleanup.policy", "compact"),
+        ("segment.ms", "100"),
+        ("min.cleanable.dirty.ratio", "0.01"),
+        ("max.compaction.lag.ms", "100"),
+        ("delete.retention.ms", "100"),
+    ];
+    let topic = on.topic(1, &configs).await;
+    let (producer, _completions) = on.producer(&[]);
+    for round in 0..20 {
+        let key = format!("key-{}", round % 2);
+        producer.send(&topic, Some(0), None, Some(key.as_bytes()), Some(b"value"), &[]).await.unwrap();
+    }
+    // Cleaned from time to time, up to the segment that is written to.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
+    let offsets = loop {
+        producer.send(&topic, Some(0), None, Some(b"filler"), Some(b"value"), &[]).await.unwrap();
+        let mut consumer = on.consumer(&[]);
+        consumer.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
+        let end = on.end(&topic).await;
+        let mut offsets = Vec::new();
+        while consumer.position(&at(&topic, 0)) != Some(end) {
+            if let Polled::Records(batches) = consumer.poll(Duration::from_secs(1)).await.unwrap() {
+                offsets.extend(batches.iter().flat_map(|batch| batch.records().map(|view| view.offset)));
+            }
+        }
+        if !offsets.contains(&0) {
+            break offsets;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "nothing was compacted: {offsets:?}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    };
+    assert!(offsets.is_sorted() && offsets.contains(&18) && offsets.contains(&19), "{offsets:?}");
+    // From inside a gap.
+    let mut consumer = on.consumer(&[("auto.offset.reset", "none")]);
+    consumer.assign(vec![(at(&topic, 0), StartOffset::Offset(3))]);
+    assert_eq!(
+        read(&mut consumer, 1).await.first().map(|(_, offset, _)| *offset),
+        offsets.iter().find(|o| **o >= 3).copied()
+    );
+}
