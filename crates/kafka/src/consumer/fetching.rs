@@ -488,7 +488,10 @@ impl Fetching {
             self.brokers.failed(node, session);
             return;
         }
-        if !error.is_retriable() {
+        if error.code().is_some() {
+            // Only what a broker says of a partition is final; Java tries again too.
+            tracing::info!(%error, "a fetch was refused; trying again");
+        } else if !error.is_retriable() {
             self.errors.push_back(error);
         }
         // The broker may be gone, and its partitions led by another.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use milena_devbroker::{Api, FaultAction};
+use milena_devbroker::{Api, Fault, FaultAction};
 use milena_kafka::consumer::{Polled, StartOffset};
 
 use crate::support::{Harness, at, produce, read, rule};
@@ -18,6 +18,7 @@ async fn refused_sessions_and_passing_errors_of_a_fetch_lose_and_repeat_nothing(
     let actions = codes.map(FaultAction::Error).into_iter().chain([FaultAction::Drop, FaultAction::ApplyThenDrop]);
     for (round, action) in (0u32..).zip(actions) {
         on.dev_broker().faults().next(Api::Fetch, 2, action);
+        on.dev_broker().faults().add(Fault::on(Api::Fetch, action).partition(&topic, 1));
         for partition in 0..2 {
             produce(&producer, &mut completions, &topic, partition, round * 5..(round + 1) * 5).await;
         }
@@ -38,7 +39,7 @@ async fn a_partition_that_is_refused_for_good_is_an_error_and_the_others_are_rea
     let mut consumer = on.consumer(&[]);
     consumer.assign(vec![(at(&topic, 0), StartOffset::Offset(0))]);
     // TOPIC_AUTHORIZATION_FAILED.
-    on.dev_broker().faults().next(Api::Fetch, 1, FaultAction::Error(29));
+    on.dev_broker().faults().add(Fault::on(Api::Fetch, FaultAction::Error(29)).partition(&topic, 0));
     let error = super::resets::failure(&mut consumer).await;
     assert_eq!(error.code().map(|code| code.name()), Some("TOPIC_AUTHORIZATION_FAILED"), "{error}");
     assert_eq!(read(&mut consumer, 10).await.len(), 10);

@@ -26,7 +26,9 @@ pub async fn failure(consumer: &mut Consumer) -> Error {
 async fn position(consumer: &mut Consumer, topic: &str) -> i64 {
     let polling = async {
         loop {
+            consumer.pause(&[at(topic, 0)]);
             if let Some(position) = consumer.position(&at(topic, 0)) {
+                consumer.resume(&[at(topic, 0)]);
                 return position;
             }
             assert!(matches!(consumer.poll(Duration::from_millis(10)).await.unwrap(), Polled::Empty));
