@@ -5,7 +5,7 @@ use std::time::Duration;
 use milena_kafka::consumer::{Polled, StartOffset};
 use milena_kafka::records::TimestampType;
 
-use crate::support::{Harness, at, next, read, rule};
+use crate::support::{Harness, PATIENCE, at, next, read, rule, unique};
 
 rule!(the_log_append_time_is_the_time_of_every_record_of_a_batch: dev, real);
 async fn the_log_append_time_is_the_time_of_every_record_of_a_batch(on: Harness) {
@@ -96,4 +96,57 @@ async fn positions_move_past_what_compaction_has_removed(on: Harness) {
         read(&mut consumer, 1).await.first().map(|(_, offset, _)| *offset),
         offsets.iter().find(|o| **o >= 3).copied()
     );
+}
+
+rule!(records_of_aborted_transactions_are_left_out_and_positions_move_past_them: dev, real);
+async fn records_of_aborted_transactions_are_left_out_and_positions_move_past_them(on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    let id = unique("transaction");
+    let (producer, _completions) = on.producer(&[("transactional.id", &id), ("enable.idempotence", "true")]);
+    producer.init_transactions().await.unwrap();
+    let mut expected = Vec::new();
+    // Offsets 0 to 2 and a marker, and so on; every other transaction is aborted, the last one too.
+    for transaction in 0..6 {
+        producer.begin_transaction().unwrap();
+        for step in 0..3 {
+            let value = format!("{transaction}-{step}");
+            producer.send(&topic, Some(0), None, None, Some(value.as_bytes()), &[]).await.unwrap();
+            if transaction % 2 == 0 {
+                expected.push((0, transaction * 4 + step, value));
+            }
+        }
+        match transaction % 2 {
+            0 => producer.commit_transaction().await.unwrap(),
+            _ => producer.abort_transaction().await.unwrap(),
+        }
+    }
+    let (plain, _completions) = on.producer(&[]);
+    plain.send(&topic, Some(0), None, None, Some(b"plain"), &[]).await.unwrap();
+    expected.push((0, 24, "plain".to_owned()));
+    for records in ["1", "2", "500"] {
+        let pairs = [("isolation.level", "read_committed"), ("max.poll.records", records)];
+        let mut consumer = on.consumer(&pairs);
+        consumer.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
+        assert_eq!(read(&mut consumer, expected.len()).await, expected, "{records} at a time");
+        assert_eq!(consumer.position(&at(&topic, 0)), Some(25));
+        // From inside an aborted transaction.
+        consumer.seek(&at(&topic, 0), 5);
+        assert_eq!(read(&mut consumer, 1).await.first().map(|(_, offset, _)| *offset), Some(8));
+    }
+    let mut all = on.consumer(&[]);
+    all.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
+    assert_eq!(read(&mut all, 19).await.len(), 19);
+    assert_eq!(all.position(&at(&topic, 0)), Some(25));
+
+    // An open transaction holds back what is behind it, and the end of the log with it.
+    producer.begin_transaction().unwrap();
+    producer.send(&topic, Some(0), None, None, Some(b"open"), &[]).await.unwrap();
+    plain.send(&topic, Some(0), None, None, Some(b"behind"), &[]).await.unwrap();
+    let mut committed = on.consumer(&[("isolation.level", "read_committed"), ("auto.offset.reset", "latest")]);
+    committed.assign(vec![(at(&topic, 0), StartOffset::Latest)]);
+    assert!(matches!(committed.poll(Duration::from_millis(500)).await.unwrap(), Polled::Empty));
+    assert_eq!(committed.position(&at(&topic, 0)), Some(25));
+    producer.abort_transaction().await.unwrap();
+    assert_eq!(read(&mut committed, 1).await, [(0, 26, "behind".to_owned())]);
+    producer.close(PATIENCE).await.unwrap();
 }
