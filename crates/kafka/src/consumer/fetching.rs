@@ -530,6 +530,12 @@ impl Fetching {
             return;
         }
         if let Some(preferred) = answer.preferred {
+            if !self.means.cluster.metadata().brokers.contains_key(&preferred) {
+                // It has just come back, or is new.
+                self.stale = true;
+                self.retry_later(asked, now);
+                return;
+            }
             partition.preferred = Some((preferred, now + max_age));
         }
         match partition.absorb(answer.arrived) {
