@@ -162,8 +162,10 @@ async fn mixed(on: &Harness, strategy: &str, kill: bool, pace: Duration) {
     third.leave().await;
     take_down(tokio::task::block_in_place(|| java_three.finish()), &seen);
     second.leave().await;
+    eprintln!("{expected} records under {strategy}");
 
     let seen = seen.lock().unwrap();
+    assert!(expected > 500, "{expected} records are too few to say anything");
     let missing: Vec<_> = (0..PARTITIONS)
         .flat_map(|partition| (0..count).map(move |offset| (partition, offset)))
         .filter(|record| !seen.contains_key(record))
