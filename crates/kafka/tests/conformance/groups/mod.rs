@@ -65,6 +65,10 @@ async fn settle(consumers: &mut [&mut Consumer], counts: &[usize]) {
             consumer.poll(Duration::from_millis(20)).await.unwrap();
         }
         if consumers.iter().zip(counts).all(|(consumer, count)| consumer.assignment().len() == *count) {
+            // What they have they hear of, too.
+            for consumer in consumers.iter_mut() {
+                while let Polled::Assigned(_) = consumer.poll(Duration::from_millis(20)).await.unwrap() {}
+            }
             return;
         }
     }
