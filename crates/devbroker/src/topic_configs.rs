@@ -3,6 +3,7 @@
 //! Counterpart: org.apache.kafka.storage.internals.log.LogConfig.
 
 use crate::config::DevBrokerConfig;
+use milena_kafka::records::{Compression, Level};
 use std::collections::BTreeMap;
 
 /// Explicitly set configurations of a topic, by name.
@@ -166,12 +167,29 @@ pub(crate) fn list(value: &str) -> impl Iterator<Item = &str> {
     value.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
+/// Codec and level that a topic has its batches in.
+fn codec(value: &dyn Fn(&str) -> String) -> Option<(Compression, Level)> {
+    let name = value("compression.type");
+    let codec = if name == "uncompressed" { Compression::None } else { Compression::from_name(&name)? };
+    let level = match codec {
+        Compression::Gzip | Compression::Lz4 | Compression::Zstd => {
+            value(&format!("compression.{name}.level")).trim().parse().ok()
+        }
+        Compression::None | Compression::Snappy => None,
+    };
+    // What stands for "as the codec likes it".
+    Some((codec, level.filter(|level| !(codec == Compression::Gzip && *level == -1))))
+}
+
 /// What the log of a partition acts on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogSettings {
     pub max_message_bytes: i32,
     pub log_append_time: bool,
     pub timestamp_after_max_ms: i64,
+    pub timestamp_before_max_ms: i64,
+    /// The codec of all batches; `None` leaves each as its producer made it.
+    pub codec: Option<(Compression, Level)>,
     pub min_insync_replicas: i32,
     /// False for topics that are only compacted: they are never trimmed.
     pub trim: bool,
@@ -199,6 +217,8 @@ impl LogSettings {
             max_message_bytes: i32::try_from(number("max.message.bytes")).unwrap_or(i32::MAX),
             log_append_time: value("message.timestamp.type") == "LogAppendTime",
             timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
+            timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
+            codec: codec(&value),
             min_insync_replicas: i32::try_from(number("min.insync.replicas")).unwrap_or(1),
             trim: list(&value("cleanup.policy")).any(|policy| policy == "delete"),
             compact: list(&value("cleanup.policy")).any(|policy| policy == "compact"),

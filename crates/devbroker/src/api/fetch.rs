@@ -83,6 +83,11 @@ pub(super) async fn handle(cx: &Context<'_>, correlation: i32, request: FetchReq
         Ok(session) => session,
         Err(error) => return refuse(error.code()),
     };
+    if session.id != 0 && cx.version >= 13 {
+        for (key, wanted) in session.partitions.iter_mut().filter(|(_, wanted)| wanted.name.is_none()) {
+            wanted.name = cx.shared.topics.by_id(&key.id).map(|topic| Arc::clone(&topic.name));
+        }
+    }
     let mut parts = Box::pin(read_or_wait(cx, &request, &session)).await;
     let bytes = parts.iter().map(|part| part.bytes).sum();
     if cx.consumed(bytes) {
@@ -131,8 +136,8 @@ fn resolve(cx: &Context<'_>, session: &Session) -> Vec<Log> {
     let mut topics = HashMap::new();
     session
         .partitions
-        .keys()
-        .map(|key| {
+        .iter()
+        .map(|(key, wanted)| {
             let topic = topics.entry((&key.name, key.id)).or_insert_with(|| {
                 if by_id { cx.shared.topics.by_id(&key.id) } else { cx.shared.topics.by_name(&key.name) }
             });
@@ -141,7 +146,12 @@ fn resolve(cx: &Context<'_>, session: &Session) -> Vec<Log> {
                     Some(log) => Ok((Arc::clone(topic), log)),
                     None => Err(ResponseError::UnknownTopicOrPartition),
                 },
-                None if by_id => Err(ResponseError::UnknownTopicId),
+                // A session knows which name the id stood for.
+                None if by_id => Err(match &wanted.name {
+                    Some(name) if cx.shared.topics.by_name(name).is_some() => ResponseError::InconsistentTopicId,
+                    Some(_) => ResponseError::UnknownTopicOrPartition,
+                    None => ResponseError::UnknownTopicId,
+                }),
                 None => Err(ResponseError::UnknownTopicOrPartition),
             }
         })
@@ -224,8 +234,7 @@ fn read_one(
             part
         }
         Err(ReadError::OutOfRange) => failed(part, ResponseError::OffsetOutOfRange),
-        Err(ReadError::Deleted) if key.id.is_nil() => failed(part, ResponseError::UnknownTopicOrPartition),
-        Err(ReadError::Deleted) => failed(part, ResponseError::UnknownTopicId),
+        Err(ReadError::Deleted) => failed(part, ResponseError::UnknownTopicOrPartition),
         Err(ReadError::Storage) => failed(part, ResponseError::KafkaStorageError),
     }
 }

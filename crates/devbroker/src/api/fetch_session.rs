@@ -6,7 +6,7 @@ use crate::sync::lock;
 use indexmap::IndexMap;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::FetchRequest;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
 /// Sessions kept; the one that was not used for longest goes first.
@@ -22,7 +22,7 @@ pub(super) struct Key {
 }
 
 /// What a client wants of a partition, and what it was last told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub offset: i64,
     pub max_bytes: i32,
@@ -31,6 +31,8 @@ pub(super) struct Wanted {
     pub last_epoch: i32,
     /// High watermark and log start of the last answer; -1 before the first.
     pub told: (i64, i64),
+    /// Name of the topic, once it has been found by its id.
+    pub name: Option<Arc<str>>,
 }
 
 /// A session; taken out of the store while a request of it is answered.
@@ -123,7 +125,9 @@ impl Session {
         for topic in &request.topics {
             for partition in &topic.partitions {
                 let key = Key { name: topic.topic.to_string(), id: topic.topic_id, partition: partition.partition };
-                let told = self.partitions.get(&key).map_or((-1, -1), |known| known.told);
+                let known = self.partitions.get(&key);
+                let told = known.map_or((-1, -1), |known| known.told);
+                let name = known.and_then(|known| known.name.clone());
                 self.partitions.insert(
                     key,
                     Wanted {
@@ -132,6 +136,7 @@ impl Session {
                         leader_epoch: partition.current_leader_epoch,
                         last_epoch: partition.last_fetched_epoch,
                         told,
+                        name,
                     },
                 );
             }

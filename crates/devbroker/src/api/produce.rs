@@ -3,13 +3,15 @@
 use super::transactions::unverified;
 use super::wire::{self, Reply, is_about_leader, text};
 use super::{Context, wire::encode};
-use crate::log::Appended;
+use crate::log::{Appended, Refused};
 use crate::topics::Topic;
 use crate::txn::{Ask, Version};
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::produce_request::TopicProduceData;
-use kafka_protocol::messages::produce_response::{LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse,
+};
 use kafka_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
 use milena_kafka::records::BatchHeader;
 use std::collections::BTreeSet;
@@ -68,7 +70,7 @@ fn topic(
         let answer = PartitionProduceResponse::default().with_index(partition.index);
         let appended = if refused != 0 {
             let error = ResponseError::try_from_code(refused).unwrap_or(ResponseError::UnknownServerError);
-            Err((error, "the request was refused as a whole"))
+            Err(Refused::from((error, "the request was refused as a whole")))
         } else {
             append(cx, topic.as_ref(), missing, partition.index, partition.records, acks, transactional_id)
         };
@@ -77,8 +79,14 @@ fn topic(
                 .with_base_offset(appended.base_offset)
                 .with_log_append_time_ms(appended.log_append_time)
                 .with_log_start_offset(appended.log_start),
-            Err((error, message)) => {
+            Err(Refused { error, message, records }) => {
+                let records = records.into_iter().filter(|_| cx.version >= 8).map(|(index, reason)| {
+                    BatchIndexAndErrorMessage::default()
+                        .with_batch_index(index)
+                        .with_batch_index_error_message(Some(text(reason)))
+                });
                 let answer = answer
+                    .with_record_errors(records.collect())
                     .with_error_code(error.code())
                     .with_base_offset(-1)
                     .with_log_append_time_ms(-1)
@@ -107,15 +115,17 @@ fn append(
     records: Option<Bytes>,
     acks: i16,
     transactional_id: Option<&str>,
-) -> Result<Appended, (ResponseError, &'static str)> {
+) -> Result<Appended, Refused> {
     let topic = topic.ok_or((missing, "there is no such topic"))?;
     let partition =
         topic.partition(index).ok_or((ResponseError::UnknownTopicOrPartition, "there is no such partition"))?;
     if let Err(error) = cx.check_leader(Some(topic), index, -1) {
-        return Err((error, "this node does not lead the partition"));
+        return Err((error, "this node does not lead the partition").into());
     }
     let Some(records) = records.filter(|records| !records.is_empty()) else {
-        return Err((ResponseError::InvalidRecord, "a produce request has exactly one record batch per partition"));
+        return Err(
+            (ResponseError::InvalidRecord, "a produce request has exactly one record batch per partition").into()
+        );
     };
     let Some(transactional_id) = transactional_id else { return partition.append(&records, acks) };
     let Some((producer_id, epoch)) = partition.unverified(&records) else { return partition.append(&records, acks) };
@@ -130,11 +140,12 @@ fn append(
         Ok(appended) => appended,
         Err(ResponseError::ConcurrentTransactions) if ask.version == Version::One => {
             // Older clients try again after this one, and would give up after the other.
-            Err((ResponseError::NotEnoughReplicas, "the producer's last transaction is still ending"))
+            Err((ResponseError::NotEnoughReplicas, "the producer's last transaction is still ending").into())
         }
         Err(error) => Err((
             unverified(error, cx.version >= 11),
             "the partition is not part of an open transaction of the producer",
-        )),
+        )
+            .into()),
     }
 }

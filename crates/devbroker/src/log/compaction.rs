@@ -2,10 +2,10 @@
 //!
 //! Counterpart: org.apache.kafka.storage.internals.log.Cleaner.
 
+use super::validation::plain;
 use milena_kafka::records::{
     BatchHeader, Compression, HEADER_LEN, InvalidRecords, Level, PREFIX_LEN, RecordIter, TimestampType,
 };
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 const BATCH_LENGTH: usize = 8;
@@ -37,21 +37,13 @@ pub(super) enum Compacted {
     Smaller(Vec<u8>),
 }
 
-fn records<'a>(header: &BatchHeader, batch: &'a [u8]) -> Result<Cow<'a, [u8]>, InvalidRecords> {
-    let stored = batch.get(HEADER_LEN..header.total_len()).unwrap_or_default();
-    match header.compression()? {
-        Compression::None => Ok(Cow::Borrowed(stored)),
-        codec => Ok(Cow::Owned(codec.decompress(stored)?)),
-    }
-}
-
 /// Notes the keys of a batch; batches come in the order of the log.
 pub(super) fn note_keys(batch: &[u8], newest: &mut Newest) -> Result<(), InvalidRecords> {
     let header = BatchHeader::read(batch)?;
     if header.is_control() {
         return Ok(());
     }
-    let records = records(&header, batch)?;
+    let records = plain(&header, batch)?;
     let mut iter = RecordIter::new(&header, &records);
     while let Some(record) = iter.next_checked() {
         let record = record?;
@@ -67,19 +59,6 @@ pub(super) fn note_keys(batch: &[u8], newest: &mut Newest) -> Result<(), Invalid
     Ok(())
 }
 
-/// Whether every record has a key, as a compacted topic needs it.
-pub(super) fn all_have_keys(batch: &[u8]) -> Result<bool, InvalidRecords> {
-    let header = BatchHeader::read(batch)?;
-    let records = records(&header, batch)?;
-    let mut iter = RecordIter::new(&header, &records);
-    while let Some(record) = iter.next_checked() {
-        if record?.key.is_none() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 /// Drops records that a newer one of the same key replaces, all of them without `newest` (an aborted transaction's), and tombstones
 /// and markers that are old enough. Offsets stay as they are.
 pub(super) fn compact(batch: &[u8], newest: Option<&Newest>, what: Cleaning) -> Result<Compacted, InvalidRecords> {
@@ -87,7 +66,7 @@ pub(super) fn compact(batch: &[u8], newest: Option<&Newest>, what: Cleaning) -> 
     if header.is_control() {
         return Ok(if what.drop_tombstones && !what.keep_header { Compacted::Empty } else { Compacted::Unchanged });
     }
-    let records = records(&header, batch)?;
+    let records = plain(&header, batch)?;
     let mut kept = Vec::new();
     let mut count = 0;
     let mut max_timestamp = i64::MIN;
@@ -131,7 +110,7 @@ pub(super) fn compact(batch: &[u8], newest: Option<&Newest>, what: Cleaning) -> 
     Ok(Compacted::Smaller(smaller))
 }
 
-fn put(batch: &mut [u8], at: usize, bytes: &[u8]) {
+pub(super) fn put(batch: &mut [u8], at: usize, bytes: &[u8]) {
     if let Some(field) = batch.get_mut(at..at + bytes.len()) {
         field.copy_from_slice(bytes);
     }
@@ -160,7 +139,7 @@ mod tests {
     fn contents(batch: &[u8]) -> Vec<(i64, String)> {
         let header = BatchHeader::read(batch).unwrap();
         header.check_crc(batch).unwrap();
-        let records = records(&header, batch).unwrap();
+        let records = plain(&header, batch).unwrap();
         RecordIter::new(&header, &records)
             .map(|record| (record.offset, String::from_utf8(record.key.unwrap().to_vec()).unwrap()))
             .collect()

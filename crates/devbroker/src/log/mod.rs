@@ -11,8 +11,10 @@ mod producers;
 mod test_batches;
 mod timestamps;
 mod transactions;
+mod validation;
 
 pub(crate) use control::Marker;
 pub(crate) use memory::Memory;
 pub(crate) use partition::{Appended, Partition, Read, ReadError};
 pub(crate) use transactions::Aborted;
+pub(crate) use validation::Refused;

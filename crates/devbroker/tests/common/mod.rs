@@ -134,10 +134,14 @@ impl Client {
 
     /// Creates a topic and waits until every partition has its leader.
     pub async fn create_with(&mut self, prefix: &str, partitions: i32, configs: &[(&str, &str)]) -> TestTopic {
-        let name = unique(prefix);
+        self.create_named(&unique(prefix), partitions, configs).await
+    }
+
+    /// Creates a topic of exactly this name, once one that is being deleted is gone.
+    pub async fn create_named(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> TestTopic {
         let request = CreateTopicsRequest::default().with_timeout_ms(10_000).with_topics(vec![
             CreatableTopic::default()
-                .with_name(topic_name(&name))
+                .with_name(topic_name(name))
                 .with_num_partitions(partitions)
                 .with_replication_factor(1)
                 .with_configs(
@@ -152,8 +156,8 @@ impl Client {
         let response = self.send(7, &request).await;
         assert_eq!(response.topics[0].error_code, 0, "{:?}", response.topics[0].error_message);
         let id = response.topics[0].topic_id;
-        self.await_leaders(&name, partitions).await;
-        TestTopic { name, id }
+        self.await_leaders(name, partitions).await;
+        TestTopic { name: name.to_owned(), id }
     }
 
     /// A real broker answers the creation before all of it has arrived everywhere.

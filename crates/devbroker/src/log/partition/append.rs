@@ -1,14 +1,14 @@
 //! Appending to a partition: the batch of a produce request, and the markers that end transactions.
 
 use super::{Partition, State, Stored};
-use crate::log::compaction;
 use crate::log::control::Marker;
 use crate::log::producers::{MarkerRefused, Verdict};
+use crate::log::validation::{Refused, check, recompress};
 use crate::sync::{lock, now_ms};
 use crate::txn::Version;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
-use milena_kafka::records::{self, BatchHeader, TimestampType};
+use milena_kafka::records::{self, BatchHeader};
 
 /// Result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub(crate) struct Appended {
     pub log_start: i64,
 }
 
-/// A refused append: the code and a text for the client.
-pub(crate) type Refused = (ResponseError, &'static str);
+/// A refusal without a word on single records.
+type Plain = (ResponseError, &'static str);
 
 /// What an append goes by beside the batch.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +107,7 @@ impl Partition {
 }
 
 /// Checks that do not need the log: outside its lock.
-fn check_batch(records: &[u8]) -> Result<BatchHeader, Refused> {
+fn check_batch(records: &[u8]) -> Result<BatchHeader, Plain> {
     let header = match BatchHeader::read(records) {
         Ok(header) => header,
         // Offset 16 tells the formats apart in all of them.
@@ -147,23 +147,21 @@ fn check_batch(records: &[u8]) -> Result<BatchHeader, Refused> {
 
 impl State {
     fn append(&mut self, records: &[u8], header: &BatchHeader, terms: Terms) -> Result<Appended, Refused> {
+        let refused = |error, message| Err(Refused::from((error, message)));
         let now = terms.now;
         if self.deleted {
-            return Err((ResponseError::UnknownTopicOrPartition, "the topic has been deleted"));
+            return refused(ResponseError::UnknownTopicOrPartition, "the topic has been deleted");
         }
         if terms.acks == -1 && self.settings.min_insync_replicas > terms.in_sync {
-            return Err((
-                ResponseError::NotEnoughReplicas,
-                "min.insync.replicas is more than the replicas that are in sync",
-            ));
+            let message = "min.insync.replicas is more than the replicas that are in sync";
+            return refused(ResponseError::NotEnoughReplicas, message);
         }
-        if header.total_len() > usize::try_from(self.settings.max_message_bytes).unwrap_or(0) {
-            return Err((ResponseError::MessageTooLarge, "the record batch is larger than max.message.bytes"));
+        let most = usize::try_from(self.settings.max_message_bytes).unwrap_or(0);
+        if header.total_len() > most {
+            let message = "the record batch is larger than max.message.bytes";
+            return refused(ResponseError::MessageTooLarge, message);
         }
-        self.check_times(header, now)?;
-        if self.settings.compact && !compaction::all_have_keys(records).unwrap_or(false) {
-            return Err((ResponseError::InvalidRecord, "Compacted topic cannot accept message without key"));
-        }
+        check(header, records, &self.settings, now)?;
         match self.producers.judge(header, terms.verified) {
             Verdict::Append => {}
             Verdict::Duplicate(known) => {
@@ -173,15 +171,26 @@ impl State {
                     log_start: self.start,
                 });
             }
-            refused => return Err(refusal(refused)),
+            verdict => return Err(refusal(verdict).into()),
         }
         let base_offset = self.end;
-        let mut copy = BytesMut::from(records);
+        let mut copy = match self.settings.codec {
+            Some((codec, level)) => match recompress(header, records, codec, level) {
+                Ok(Some(other)) => BytesMut::from(other.as_slice()),
+                Ok(None) => BytesMut::from(records),
+                Err(_) => return refused(ResponseError::CorruptMessage, "the records of the batch cannot be read"),
+            },
+            None => BytesMut::from(records),
+        };
+        if copy.len() > most {
+            let message = "the record batch is larger than max.message.bytes in the codec of the topic";
+            return refused(ResponseError::MessageTooLarge, message);
+        }
         let mut max_timestamp = header.max_timestamp;
         let mut log_append_time = -1;
         if self.settings.log_append_time {
             if records::set_log_append_time(&mut copy, now).is_err() {
-                return Err((ResponseError::CorruptMessage, "the record batch is cut off"));
+                return refused(ResponseError::CorruptMessage, "the record batch is cut off");
             }
             max_timestamp = now;
             log_append_time = now;
@@ -192,19 +201,6 @@ impl State {
         Ok(Appended { base_offset, log_append_time, log_start: self.start })
     }
 
-    fn check_times(&self, header: &BatchHeader, now: i64) -> Result<(), Refused> {
-        if self.settings.log_append_time {
-            return Ok(());
-        }
-        if header.timestamp_type() == TimestampType::LogAppendTime {
-            return Err((ResponseError::InvalidTimestamp, "only the broker sets the log append time"));
-        }
-        if header.max_timestamp > now.saturating_add(self.settings.timestamp_after_max_ms) {
-            return Err((ResponseError::InvalidTimestamp, "a timestamp is further in the future than allowed"));
-        }
-        Ok(())
-    }
-
     /// Puts a batch at the end of the log.
     fn store(
         &mut self,
@@ -212,7 +208,7 @@ impl State {
         header: &BatchHeader,
         max_timestamp: i64,
         epoch: i32,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), Plain> {
         let base = self.end;
         let placed =
             records::set_base_offset(&mut batch, base).and_then(|()| records::set_leader_epoch(&mut batch, epoch));
@@ -248,7 +244,7 @@ impl State {
     }
 }
 
-fn refusal(verdict: Verdict) -> Refused {
+fn refusal(verdict: Verdict) -> Plain {
     match verdict {
         Verdict::OutOfOrder => {
             (ResponseError::OutOfOrderSequenceNumber, "the batch does not follow the producer's last one")

@@ -59,14 +59,14 @@ fn bad_batches_are_refused_and_leave_no_trace() {
     let partition = memory(&[("max.message.bytes", "200")]);
     let mut broken = plain(1);
     *broken.last_mut().unwrap() ^= 1;
-    assert_eq!(partition.append(&broken, 1).unwrap_err().0, ResponseError::CorruptMessage);
+    assert_eq!(partition.append(&broken, 1).unwrap_err().error, ResponseError::CorruptMessage);
     let two = [plain(1), plain(1)].concat();
-    assert_eq!(partition.append(&two, 1).unwrap_err().0, ResponseError::InvalidRecord);
-    assert_eq!(partition.append(&plain(1)[..70], 1).unwrap_err().0, ResponseError::CorruptMessage);
+    assert_eq!(partition.append(&two, 1).unwrap_err().error, ResponseError::InvalidRecord);
+    assert_eq!(partition.append(&plain(1)[..70], 1).unwrap_err().error, ResponseError::CorruptMessage);
     partition.configure(settings(&[("max.message.bytes", "90")]));
-    assert_eq!(partition.append(&plain(1), 1).unwrap_err().0, ResponseError::MessageTooLarge);
+    assert_eq!(partition.append(&plain(1), 1).unwrap_err().error, ResponseError::MessageTooLarge);
     partition.configure(settings(&[("min.insync.replicas", "2")]));
-    assert_eq!(partition.append(&plain(1), -1).unwrap_err().0, ResponseError::NotEnoughReplicas);
+    assert_eq!(partition.append(&plain(1), -1).unwrap_err().error, ResponseError::NotEnoughReplicas);
     assert!(partition.append(&plain(1), 1).is_ok());
     assert_eq!(partition.range(), (0, 1));
 }
@@ -80,7 +80,7 @@ fn a_repeated_idempotent_batch_is_answered_with_its_first_place() {
     assert_eq!(partition.append(&first, -1).unwrap().base_offset, 5);
     assert_eq!(partition.range(), (0, 7));
     let gap = batch(9, 0, 4, 1, 1000);
-    assert_eq!(partition.append(&gap, -1).unwrap_err().0, ResponseError::OutOfOrderSequenceNumber);
+    assert_eq!(partition.append(&gap, -1).unwrap_err().error, ResponseError::OutOfOrderSequenceNumber);
 }
 
 #[test]
@@ -257,7 +257,7 @@ const COMPACT: &[(&str, &str)] = &[("cleanup.policy", "compact")];
 #[test]
 fn a_compacted_log_keeps_the_newest_record_of_each_key_and_its_offsets() {
     let partition = memory(COMPACT);
-    assert_eq!(partition.append(&plain(1), 1).unwrap_err().0, ResponseError::InvalidRecord);
+    assert_eq!(partition.append(&plain(1), 1).unwrap_err().error, ResponseError::InvalidRecord);
     for number in 0..200 {
         partition.append(&keyed(&format!("key-{}", number % 4), 50_000), 1).unwrap();
     }
