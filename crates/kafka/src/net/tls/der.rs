@@ -1,7 +1,8 @@
-//! Just enough DER to find the parts of an encrypted private key.
+//! Just enough DER to find the parts of an encrypted private key, and of a certificate.
 
 pub(super) const SEQUENCE: u8 = 0x30;
 pub(super) const OID: u8 = 0x06;
+pub(super) const BITS: u8 = 0x03;
 pub(super) const OCTETS: u8 = 0x04;
 
 /// Takes the content of the element in front, which must have this tag.

@@ -12,6 +12,7 @@ mod pkcs12;
 mod settings;
 mod store;
 mod verifier;
+mod version1;
 
 #[cfg(test)]
 mod tests;

@@ -149,3 +149,59 @@ fn cipher_suites_go_by_javas_names() {
     assert!(TlsSettings::knows_suite("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"));
     assert!(!TlsSettings::knows_suite("TLS_RSA_WITH_AES_128_CBC_SHA"));
 }
+
+/// A broker with this certificate and key, and a client that trusts one store: what comes of the client's handshake with `host`.
+async fn handshake(chain: &str, key: &str, trust: &str, host: &str, versions: TlsVersions) -> Result<(), String> {
+    use rustls::crypto::ring::default_provider;
+    use rustls::pki_types::ServerName;
+
+    let provider = default_provider();
+    let store = Store::read(&inline(&text(chain), &text(key), "")).unwrap();
+    let entry = store.keys.into_iter().next().unwrap();
+    let key = provider.key_provider.load_private_key(entry.key).unwrap();
+    let own = std::sync::Arc::new(rustls::sign::CertifiedKey::new(entry.chain, key));
+    let server = rustls::ServerConfig::builder_with_provider(std::sync::Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(std::sync::Arc::new(rustls::sign::SingleCertAndKey::from(own)));
+    let settings = TlsSettings { versions, ..settings(None, Some(file(trust, true, "", ""))) };
+    let client = TlsContext::shared(settings).unwrap().config();
+    let (near, far) = tokio::io::duplex(64 << 10);
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(server));
+    let name = ServerName::try_from(host.to_owned()).unwrap();
+    let (connected, _) =
+        tokio::join!(tokio_rustls::TlsConnector::from(client).connect(name, near), acceptor.accept(far));
+    connected.map(drop).map_err(|error| super::handshake_failure("connect", &error).to_string())
+}
+
+#[tokio::test]
+async fn brokers_are_taken_or_refused_by_their_certificates() {
+    for (v12, v13) in [(true, false), (false, true)] {
+        let versions = TlsVersions { v12, v13 };
+        for (chain, key, trust, host, outcome) in [
+            ("chain.pem", "key.pem", "ca.pem", "client", ""),
+            ("chain.pem", "key.pem", "ca.pem", "other", "another host"),
+            ("chain.pem", "key.pem", "self-signed.pem", "client", "not signed by an authority"),
+            ("self-signed.pem", "self-signed-key.pem", "self-signed.pem", "localhost", ""),
+            ("self-signed.pem", "self-signed-key.pem", "self-signed.pem", "other", "another host"),
+            ("self-signed.pem", "self-signed-key.pem", "ca.pem", "localhost", "broker's certificate"),
+            ("version1.pem", "version1-key.pem", "ca.pem", "localhost", ""),
+            ("version1.pem", "version1-key.pem", "version1.pem", "localhost", ""),
+            ("version1.pem", "version1-key.pem", "ca.pem", "other", "another host"),
+            ("version1.pem", "version1-key.pem", "self-signed.pem", "localhost", "not signed by an authority"),
+            // The broker shows a certificate whose key it does not have.
+            ("version1.pem", "key.pem", "ca.pem", "localhost", "broker"),
+            ("chain.pem", "self-signed-key.pem", "ca.pem", "client", "broker"),
+        ] {
+            let result = handshake(chain, key, trust, host, versions).await;
+            match outcome {
+                "" => assert_eq!(result, Ok(()), "{chain} {trust} {host}"),
+                reason => assert!(
+                    result.as_ref().is_err_and(|e| e.contains(reason)),
+                    "{chain} {key} {trust} {host} {result:?}"
+                ),
+            }
+        }
+    }
+}

@@ -10,6 +10,8 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use x509_parser::prelude::GeneralName;
 
+use super::version1;
+
 /// Checks chain and host name.
 #[derive(Debug)]
 pub(super) struct Verifier {
@@ -29,8 +31,18 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let is_pinned = self.pinned.iter().any(|pinned| pinned == own);
+        if let Some(old) = version1::parse(own) {
+            if !is_pinned {
+                version1::check(&old, own, &self.pinned, now, &self.algorithms)?;
+            }
+            if self.check_host && !is_common_name(own, server_name) {
+                return Err(CertificateError::NotValidForName.into());
+            }
+            return Ok(ServerCertVerified::assertion());
+        }
         let parsed = ParsedCertificate::try_from(own)?;
-        if !self.pinned.iter().any(|pinned| pinned == own) {
+        if !is_pinned {
             let algorithms = self.algorithms.all;
             verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, algorithms)?;
         }
@@ -49,7 +61,10 @@ impl ServerCertVerifier for Verifier {
         own: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, own, signature, &self.algorithms)
+        match version1::parse(own) {
+            Some(old) => version1::check_tls12(&old, message, signature, &self.algorithms),
+            None => verify_tls12_signature(message, own, signature, &self.algorithms),
+        }
     }
 
     fn verify_tls13_signature(
@@ -58,7 +73,10 @@ impl ServerCertVerifier for Verifier {
         own: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, own, signature, &self.algorithms)
+        match version1::parse(own) {
+            Some(old) => version1::check_tls13(&old, message, signature, &self.algorithms),
+            None => verify_tls13_signature(message, own, signature, &self.algorithms),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -8,6 +8,13 @@ openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=client
 printf 'subjectAltName=DNS:client\n' > ext
 openssl x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 36500 -extfile ext -out client.crt 2> /dev/null
 cat client.crt ca.pem > chain.pem
+# Version 1: what openssl made of a request without extensions, before 3.2 at the latest.
+openssl req -newkey rsa:2048 -nodes -subj "/CN=localhost" -keyout old.key -out old.csr 2> /dev/null
+openssl x509 -req -in old.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 36500 -out version1.pem 2> /dev/null
+openssl x509 -in version1.pem -noout -text | grep -q 'Version: 1 ' || { echo "this openssl makes no certificates of version 1" >&2; exit 1; }
+cp old.key version1-key.pem
+# A certificate of itself, as many a test broker has.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500 -subj "/CN=localhost" -keyout self-signed-key.pem -out self-signed.pem 2> /dev/null
 cp client.key key.pem
 openssl pkcs8 -topk8 -v2 aes-256-cbc -in client.key -passout pass:secret -out key-encrypted.pem
 openssl pkcs8 -topk8 -v1 PBE-SHA1-3DES -in client.key -passout pass:secret -out key-outdated.pem
@@ -21,4 +28,4 @@ cp client.jks client-own-password.jks
 kt -keypasswd -alias client -keystore client-own-password.jks -storepass milena -keypass milena -new secret
 kt -importcert -alias ca -file ca.pem -keystore trust.jks -storetype JKS -storepass milena
 kt -importcert -alias ca -file ca.pem -keystore trust.p12 -storetype PKCS12 -storepass milena
-rm -f ca.key client.key client.csr client.crt ext ca.srl
+rm -f ca.key client.key client.csr client.crt ext ca.srl old.key old.csr
