@@ -94,12 +94,33 @@ pub struct BrokerOptions {
     /// Keep topics and offsets in this folder.
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Port to listen on; 0 takes any that is free.
+    /// Port to listen on; 0 takes any that is free. Further nodes take the ports after it.
     #[arg(long, default_value_t = 9092, value_name = "PORT")]
     pub port: u16,
     /// Partitions of topics that are created when first used.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub partitions: i32,
+    /// Nodes to simulate in this process.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub nodes: u16,
+    /// Rack of each node, separated by commas; consumers are then sent to a replica in their own rack.
+    #[arg(long, value_delimiter = ',', value_name = "RACKS")]
+    pub racks: Vec<String>,
+    /// Port of a further, encrypted listener: SSL, or SASL_SSL with --users. 0 takes any that is free.
+    #[arg(long, value_name = "PORT")]
+    pub tls_port: Option<u16>,
+    /// The broker's certificate and those above it, PEM; without it the broker makes one, and says where its authority's certificate is.
+    #[arg(long, value_name = "FILE", requires_all = ["tls_key", "tls_port"])]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of that certificate, PEM, not encrypted.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+    /// Port of a further listener where clients authenticate: SASL_PLAINTEXT. 0 takes any that is free.
+    #[arg(long, value_name = "PORT", requires = "users")]
+    pub sasl_port: Option<u16>,
+    /// File with a line NAME=PASSWORD for each user; they log in by PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
+    #[arg(long, value_name = "FILE")]
+    pub users: Option<PathBuf>,
 }
 
 /// Understands the command line; started under the name of one of Kafka's scripts it takes that script's arguments.

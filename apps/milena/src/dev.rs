@@ -1,4 +1,4 @@
-//! `milena dev`: a broker, a worker and a sample pipeline in one process; `milena broker`: the broker alone.
+//! `milena dev`: a broker, a worker and a sample pipeline in one process.
 
 use std::io::{IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,7 +14,7 @@ use milena_kafka::config::AdminConfig;
 use milena_runtime::herder::Herder;
 use milena_runtime::logging::{self, JavaLevel};
 
-use crate::cli::{BrokerOptions, DevOptions};
+use crate::cli::DevOptions;
 use crate::process::Runtimes;
 use crate::signals;
 use crate::standalone::{failed, stopped};
@@ -49,25 +49,6 @@ pub fn main(options: DevOptions) -> ExitCode {
     })
 }
 
-/// Runs the broker alone until a signal.
-pub fn broker_main(options: BrokerOptions) -> ExitCode {
-    logging::install(JavaLevel::Info);
-    let runtimes = match Runtimes::new() {
-        Ok(runtimes) => runtimes,
-        Err(error) => return failed("the broker could not start", &error, START_FAILED),
-    };
-    runtimes.run(async move {
-        let broker = match start_broker(options.port, options.dir, options.partitions).await {
-            Ok(broker) => broker,
-            Err(error) => return failed("the broker could not start", &error, START_FAILED),
-        };
-        println!("{BANNER}\nBroker at {}. Ctrl-C stops it.", broker.bootstrap());
-        let code = stopped(signals::stop_requested().await);
-        broker.stop().await;
-        code
-    })
-}
-
 struct Dev {
     broker: DevBroker,
     /// Asks for the end of the sample topic.
@@ -94,7 +75,7 @@ impl Dev {
         };
         std::fs::create_dir_all(&dir).with_context(|| format!("could not create folder {}", dir.display()))?;
         let data = options.dir.as_ref().map(|dir| dir.join("broker"));
-        let broker = start_broker(options.broker_port, data, 1).await?;
+        let broker = start_broker(options.broker_port, data).await?;
         let properties: ConfigMap = [
             ("bootstrap.servers", broker.bootstrap()),
             ("key.converter", "org.apache.kafka.connect.storage.StringConverter".to_owned()),
@@ -176,13 +157,9 @@ impl Dev {
     }
 }
 
-async fn start_broker(port: u16, dir: Option<PathBuf>, partitions: i32) -> Result<DevBroker> {
-    let config = DevBrokerConfig {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        dir,
-        default_partitions: partitions,
-        ..DevBrokerConfig::default()
-    };
+async fn start_broker(port: u16, dir: Option<PathBuf>) -> Result<DevBroker> {
+    let config =
+        DevBrokerConfig { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), dir, ..DevBrokerConfig::default() };
     DevBroker::start(config).await.with_context(|| {
         format!("could not start the development broker on port {port}; choose another port, 0 takes any that is free")
     })

@@ -1,5 +1,6 @@
 //! The one binary: parses the command line, wires the crates together, waits for a signal.
 
+mod broker;
 mod cli;
 mod dev;
 mod process;
@@ -17,7 +18,7 @@ fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
         Ok(cli::Command::Standalone { worker, connectors }) => standalone::main(&worker, &connectors),
         Ok(cli::Command::Dev(options)) => dev::main(options),
-        Ok(cli::Command::Broker(options)) => dev::broker_main(options),
+        Ok(cli::Command::Broker(options)) => broker::main(options),
         Ok(cli::Command::PluginsList) => standalone::list_plugins(),
         Err(exit) => exit,
     }
