@@ -22,6 +22,8 @@ pub struct FetchedBatch {
     pub(super) records: Bytes,
     pub(super) start: usize,
     pub(super) count: usize,
+    /// Of the records, uncompressed.
+    pub(super) bytes: usize,
 }
 
 impl FetchedBatch {

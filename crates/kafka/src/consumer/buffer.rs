@@ -172,6 +172,7 @@ impl Buffer {
                     records: chunk.bytes.clone(),
                     start: reading.start,
                     count,
+                    bytes: iter.byte_position().saturating_sub(reading.start),
                 });
                 taken += count;
             }

@@ -20,7 +20,7 @@ use crate::config::ConsumerConfig;
 use crate::error::{Error, Result};
 use crate::group::{Change, Coordinator};
 use crate::group_metadata::GroupMetadata;
-use crate::metrics::{Metric, Readings};
+use crate::metrics::{Metric, Readings, Told};
 use crate::net::{Cluster, Metadata, TopicsWanted};
 use crate::offset_and_metadata::OffsetAndMetadata;
 
@@ -61,6 +61,8 @@ pub struct Consumer {
     refresh_failures: u32,
     pub(super) failed: Option<Error>,
     auto_commit_at: Option<Instant>,
+    /// What the owner was told with the last poll, and when.
+    told: Option<(Told, Instant)>,
     wakeup: Wakeup,
 }
 
@@ -75,6 +77,7 @@ impl Consumer {
         let mut consumer = Self {
             fetching: Fetching::new(Arc::clone(&cluster), Arc::clone(&config)),
             auto_commit_at: None,
+            told: None,
             config,
             cluster,
             coordinator: None,
@@ -159,11 +162,14 @@ impl Consumer {
         }
         let fetched =
             tokio::time::timeout(self.config.api_timeout, fetch_committed(coordinator, &self.config, partitions));
-        fetched.await.unwrap_or_else(|_| {
+        let start = Instant::now();
+        let outcome = fetched.await.unwrap_or_else(|_| {
             let reason =
                 format!("no answer within {} ms (default.api.timeout.ms)", self.config.api_timeout.as_millis());
             Err(Error::timeout(format!("{doing} of group {}", coordinator.group), reason))
-        })
+        });
+        self.cluster.metrics().committed_waited(start.elapsed());
+        outcome
     }
 
     fn replace_partitions(&mut self, partitions: Vec<(TopicPartition, StartOffset)>) {
@@ -211,7 +217,28 @@ impl Consumer {
     /// Nothing is lost.
     pub async fn poll(&mut self, timeout: Duration) -> Result<Polled> {
         let start = Instant::now();
-        let deadline = start.checked_add(timeout);
+        if let Some((told, at)) = self.told.take() {
+            self.cluster.metrics().took(told, start, start - at);
+        }
+        self.cluster.metrics().poll_started(start);
+        let polled = self.poll_until(start, start.checked_add(timeout)).await;
+        let now = Instant::now();
+        self.cluster.metrics().poll_ended(now);
+        let told = match &polled {
+            Ok(Polled::Records(batches)) => {
+                self.fetching.measure(batches, now);
+                None
+            }
+            Ok(Polled::Assigned(_)) => Some(Told::Assigned),
+            Ok(Polled::Revoking(_)) => Some(Told::Revoked),
+            Ok(Polled::Lost(_)) => Some(Told::Lost),
+            _ => None,
+        };
+        self.told = told.map(|told| (told, now));
+        polled
+    }
+
+    async fn poll_until(&mut self, start: Instant, deadline: Option<Instant>) -> Result<Polled> {
         self.settle_last_event(start).await;
         self.nudge(start);
         loop {
@@ -415,11 +442,14 @@ impl Consumer {
     pub async fn commit_sync(&mut self, offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>) -> Result<()> {
         let limit = self.config.api_timeout;
         let committed = self.commit(offsets.clone(), Some(limit))?;
+        let start = Instant::now();
         // Commits that were ordered before may take some of the time.
-        tokio::time::timeout(limit, committed).await.unwrap_or_else(|_| {
+        let outcome = tokio::time::timeout(limit, committed).await.unwrap_or_else(|_| {
             let reason = format!("not done within {} ms (default.api.timeout.ms)", limit.as_millis());
             Err(Error::timeout("cannot commit offsets", reason))
-        })
+        });
+        self.cluster.metrics().commit_waited(start.elapsed());
+        outcome
     }
 
     /// Commits offsets in the background. It is tried once: the next commit says the same and more.
@@ -459,7 +489,9 @@ impl Consumer {
 
     /// What this client measures, as it is now, under the names of Java's `Consumer.metrics()`.
     pub fn metrics(&self) -> Vec<Metric> {
-        self.cluster.metrics().snapshot(&self.config.client.client_id, Readings::default())
+        let assigned = if self.group.is_some() { self.assignment.len() } else { 0 };
+        let readings = Readings { assigned, ..Readings::default() };
+        self.cluster.metrics().snapshot(&self.config.client.client_id, readings)
     }
 
     /// Waits for commits, leaves the group and closes all connections, within `timeout`.

@@ -175,7 +175,10 @@ async fn commit(coordinator: &Coordinator, identity: &Identity, offsets: &Offset
             .with_group_instance_id(coordinator.instance_id().filter(|_| identity.generation >= 0))
             .with_topics(topics)
     };
+    let asked = Instant::now();
     let response = coordinator.ask(Lane::Offsets, Duration::ZERO, build).await?;
+    let now = Instant::now();
+    coordinator.cluster.metrics().commit_answered(now, now - asked);
     let partitions = response.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |of| (topic, of)));
     let refused = partitions.filter_map(|(topic, of)| Some((topic, of, ErrorCode::from_wire(of.error_code)?)));
     // What a retry does not cure tells more.

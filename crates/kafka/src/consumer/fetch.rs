@@ -17,11 +17,12 @@ use uuid::Uuid;
 
 use super::buffer::{Arrived, Place};
 use super::session::{Asked, Change, LAST, Session};
-use crate::config::ConsumerConfig;
+use crate::config::{ConsumerConfig, IsolationLevel};
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
 use crate::memory::{Grant, MemoryGovernor};
 use crate::net::{Cluster, Connection, Endpoint, Lane, NewLeader, Target, decode_response, encode_request};
+use crate::records::legacy;
 
 /// From this version on, topics go by their ids.
 const BY_ID: i16 = 13;
@@ -52,6 +53,8 @@ pub(super) struct Answer {
     pub arrived: Arrived,
     /// The replica that the leader would rather have this consumer read from.
     pub preferred: Option<i32>,
+    /// The first offset that the partition still has, and the one behind the last that may be read; -1 if not known.
+    pub bounds: (i64, i64),
     /// Where the leader's log stops being the one that was read.
     pub diverging: Option<Place>,
 }
@@ -80,15 +83,24 @@ pub(super) fn fetch(means: &Means, order: Order) -> impl Future<Output = Fetched
     let timeout = means.config.client.request_timeout.saturating_add(means.config.fetch_max_wait);
     let means = means.clone();
     let mut wanted = Some(wanted);
+    let asked_at = Instant::now();
     let at_once = means
         .cluster
         .open_connection(node, Lane::Fetch)
         .map(|connection| send(connection, &means, &mut session, wanted.take().unwrap_or_default(), wait));
     async move {
         let exchanged = exchange(&means, node, &mut session, at_once, wanted.unwrap_or_default(), wait, timeout).await;
+        if let Ok((response, _)) = &exchanged {
+            let now = Instant::now();
+            let throttle = Duration::from_millis(u64::try_from(response.throttle_time_ms).unwrap_or(0));
+            means.cluster.metrics().fetch_answered(now, now - asked_at, throttle);
+        }
         let result = match exchanged {
             Ok((response, grant)) => match ErrorCode::from_wire(response.error_code) {
-                None => Ok(read(&means.cluster, &mut session, response, grant)),
+                None => {
+                    let read_committed = means.config.isolation == IsolationLevel::ReadCommitted;
+                    Ok(read(&means.cluster, &mut session, response, grant, read_committed))
+                }
                 Some(code) => {
                     session.refused(code);
                     Err(Error::broker(format!("Fetch request to broker {node}"), code, None))
@@ -233,11 +245,32 @@ fn forgotten_topics(forgotten: &[(TopicPartition, Uuid)], version: i16) -> Vec<F
     topics.collect()
 }
 
-fn read(cluster: &Cluster, session: &mut Session, response: FetchResponse, grant: Option<Arc<Grant>>) -> Vec<Answer> {
+/// Records in whole batches by their headers; those of old formats, which have none, count as one each.
+fn count_records(mut batches: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Ok(header) = legacy::read_header(batches)
+        && let Some(rest) = batches.get(header.total_len()..)
+    {
+        if !header.is_control() {
+            count += u64::try_from(header.count).unwrap_or(0).max(u64::from(header.magic < 2));
+        }
+        batches = rest;
+    }
+    count
+}
+
+fn read(
+    cluster: &Cluster,
+    session: &mut Session,
+    response: FetchResponse,
+    grant: Option<Arc<Grant>>,
+    read_committed: bool,
+) -> Vec<Answer> {
     let mut answers = Vec::new();
     let mut only_known = true;
     let mut leaders = Vec::new();
     let metadata = cluster.metadata();
+    let mut brought: Vec<(Arc<str>, u64, u64)> = Vec::new();
     for topic in response.responses {
         let name = match topic.topic_id.is_nil() {
             true => Some(topic.topic.0.as_str()),
@@ -260,15 +293,32 @@ fn read(cluster: &Cluster, session: &mut Session, response: FetchResponse, grant
             let diverging =
                 Place { offset: partition.diverging_epoch.end_offset, epoch: partition.diverging_epoch.epoch };
             let records = partition.records.unwrap_or_default();
+            if !records.is_empty()
+                && let Some(one) = session.asked().get(asked)
+            {
+                let (bytes, count) = (records.len() as u64, count_records(&records));
+                match brought.iter_mut().find(|(topic, ..)| *topic == one.at.topic) {
+                    Some((_, all_bytes, all)) => (*all_bytes, *all) = (*all_bytes + bytes, *all + count),
+                    None => brought.push((Arc::clone(&one.at.topic), bytes, count)),
+                }
+            }
             let grant = grant.as_ref().filter(|_| !records.is_empty()).map(Arc::clone);
             answers.push(Answer {
                 asked,
                 code: ErrorCode::from_wire(partition.error_code),
                 arrived: Arrived { records, aborted, grant },
+                bounds: (
+                    partition.log_start_offset,
+                    if read_committed { partition.last_stable_offset } else { partition.high_watermark },
+                ),
                 preferred: Some(partition.preferred_read_replica.0).filter(|node| *node >= 0),
                 diverging: (diverging.offset >= 0).then_some(diverging),
             });
         }
+    }
+    if !brought.is_empty() {
+        let topics = brought.iter().map(|(topic, bytes, records)| (topic, *bytes, *records));
+        cluster.metrics().fetch_brought(Instant::now(), topics);
     }
     learn(cluster, session.asked(), &leaders, &response.node_endpoints);
     session.answered(response.session_id, answers.len(), only_known);

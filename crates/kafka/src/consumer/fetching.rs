@@ -24,6 +24,7 @@ use crate::config::{ConsumerConfig, IsolationLevel, OffsetReset};
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
 use crate::group::Coordinator;
+use crate::metrics::HandedOut;
 use crate::net::{Cluster, Metadata};
 use crate::offset_and_metadata::OffsetAndMetadata;
 
@@ -91,6 +92,15 @@ impl Fetching {
         self.ready.clear();
         self.errors.clear();
         self.add(partitions);
+        self.forget_metrics();
+    }
+
+    /// What is not read any more is not measured either.
+    fn forget_metrics(&self) {
+        let partitions = &self.partitions;
+        let read =
+            |topic: &str, partition| partitions.keys().any(|at| at.partition == partition && &*at.topic == topic);
+        self.means.cluster.metrics().retain_partitions(read);
     }
 
     /// Reads these too; partitions that are read already are left alone.
@@ -107,6 +117,7 @@ impl Fetching {
         for at in partitions {
             self.partitions.remove(at);
         }
+        self.forget_metrics();
         self.changed = true;
     }
 
@@ -194,6 +205,30 @@ impl Fetching {
             self.changed |= before > refill && partition.buffered() <= refill;
         }
         Ok((taken > 0).then_some(batches))
+    }
+
+    /// Tells the metrics what the owner gets.
+    pub(super) fn measure(&self, batches: &[FetchedBatch], now: Instant) {
+        let parts = batches.chunk_by(|a, b| a.partition == b.partition && a.topic == b.topic);
+        let parts = parts.filter_map(|part| {
+            let first = part.first()?;
+            let at = TopicPartition::new(Arc::clone(&first.topic), first.partition);
+            let partition = self.partitions.get(&at);
+            let (start, end) = partition.map_or((-1, -1), |partition| partition.bounds);
+            let position = partition.and_then(|partition| partition.position()).map(|place| place.offset);
+            let between = |from: i64, to: i64| (from >= 0 && to >= 0).then(|| (to - from).max(0));
+            let replica = partition.and_then(|partition| partition.preferred).filter(|(_, until)| *until > now);
+            Some(HandedOut {
+                topic: &first.topic,
+                partition: first.partition,
+                records: part.iter().map(|batch| batch.count as u64).sum(),
+                bytes: part.iter().map(|batch| batch.bytes as u64).sum(),
+                lag: position.and_then(|position| between(position, end)),
+                lead: position.and_then(|position| between(start, position)),
+                replica: replica.map(|(node, _)| node),
+            })
+        });
+        self.means.cluster.metrics().handed_out(now, parts);
     }
 
     /// A broker is asked for more when none of its partitions has more than this waiting.
@@ -538,6 +573,7 @@ impl Fetching {
             }
             partition.preferred = Some((preferred, now + max_age));
         }
+        partition.bounds = answer.bounds;
         match partition.absorb(answer.arrived) {
             Ok(()) if partition.has_records() && !self.ready.contains(&asked.at) => {
                 self.ready.push_back(asked.at.clone());

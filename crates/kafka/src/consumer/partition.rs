@@ -79,6 +79,8 @@ pub(super) struct Partition {
     /// Broker and offset of the fetch that is under way.
     pub fetching: Option<(i32, i64)>,
     buffer: Buffer,
+    /// The first offset that there still is, and the one behind the last that may be read; -1 if not known.
+    pub bounds: (i64, i64),
 }
 
 impl Partition {
@@ -99,6 +101,7 @@ impl Partition {
             preferred: None,
             fetching: None,
             buffer: Buffer::default(),
+            bounds: (-1, -1),
         };
         partition.start(start, jump);
         partition

@@ -9,6 +9,7 @@ use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{JoinGroupRequest, SyncGroupRequest};
 use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
 
 use super::coordinator::{Coordinator, Identity, Phase};
 use super::member::{Ended, Protocol, Timings};
@@ -68,9 +69,17 @@ pub(super) async fn join<P: Protocol>(
     reason: &str,
 ) -> std::result::Result<(Round, Bytes), Ended> {
     let mut failures = 0;
+    let start = Instant::now();
+    let metrics = coordinator.cluster.metrics();
     loop {
         coordinator.set_phase(Phase::Joining);
-        match join_once(coordinator, timings, protocol, reason).await {
+        let attempt = join_once(coordinator, timings, protocol, reason).await;
+        let now = Instant::now();
+        match &attempt {
+            Ok(Attempt::Joined(..)) => metrics.rebalanced(now, now - start),
+            _ => metrics.rebalance_failed(now),
+        }
+        match attempt {
             Ok(Attempt::Joined(round, share)) => return Ok((round, share)),
             Ok(Attempt::Again) => failures = 0,
             Ok(Attempt::Lost(why)) => return Err(Ended::Lost(why)),
@@ -107,11 +116,14 @@ async fn join_once<P: Protocol>(
         .with_protocols(offers.collect());
     let reason = StrBytes::from_string(reason.chars().take(MAX_REASON).collect());
     let wait = timings.rebalance.saturating_add(JOIN_GRACE);
+    let metrics = coordinator.cluster.metrics();
+    let asked = Instant::now();
     let response = coordinator
         .ask(Lane::Group, wait, |version| if version >= 8 { request.with_reason(Some(reason)) } else { request })
         .await?;
+    let now = Instant::now();
     match ErrorCode::from_wire(response.error_code) {
-        None => {}
+        None => metrics.joined(now, now - asked),
         Some(ErrorCode::MEMBER_ID_REQUIRED) => {
             coordinator.set_identity(Identity { member_id: response.member_id.to_string(), generation: -1 });
             return Ok(Attempt::Again);
@@ -174,6 +186,7 @@ async fn join_once<P: Protocol>(
         .with_group_instance_id(coordinator.instance_id())
         .with_assignments(shares);
     let chosen = StrBytes::from_string(round.protocol.clone());
+    let asked = Instant::now();
     let synced = coordinator.ask(Lane::Group, wait, |version| {
         if version < 5 {
             return request;
@@ -188,6 +201,8 @@ async fn join_once<P: Protocol>(
         }
     };
     let Some(code) = ErrorCode::from_wire(response.error_code) else {
+        let now = Instant::now();
+        metrics.synced(now, now - asked);
         // The next join comes when the group changes, which may be in days.
         if let Some(node) = coordinator.known() {
             coordinator.cluster.disconnect(Target::Node(node), Lane::Group);

@@ -431,7 +431,11 @@ async fn beat_as(coordinator: &Coordinator, identity: &Identity) -> Result<Beat>
         .with_generation_id(identity.generation)
         .with_member_id(StrBytes::from_string(identity.member_id.clone()))
         .with_group_instance_id(coordinator.instance_id());
+    let (metrics, asked) = (coordinator.cluster.metrics(), Instant::now());
+    metrics.heartbeat_sent(asked);
     let response = coordinator.ask(Lane::Control, Duration::ZERO, |_| request).await?;
+    let now = Instant::now();
+    metrics.heartbeat_answered(now, now - asked);
     match ErrorCode::from_wire(response.error_code) {
         None => Ok(Beat::Alive),
         Some(ErrorCode::REBALANCE_IN_PROGRESS) => Ok(Beat::Rebalancing),

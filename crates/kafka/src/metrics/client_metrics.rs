@@ -147,9 +147,9 @@ impl ClientMetrics {
     }
 
     /// A fetch was answered.
-    pub(crate) fn fetch_answered(&self, now: Instant, latency: Duration, throttle_ms: i32) {
+    pub(crate) fn fetch_answered(&self, now: Instant, latency: Duration, throttle: Duration) {
         let at = self.at(now);
-        self.fetching(|fetching| fetching.answered(self.windows, at, millis(latency), throttle_ms));
+        self.fetching(|fetching| fetching.answered(self.windows, at, millis(latency), millis(throttle)));
     }
 
     /// What a fetch brought: topic, bytes and records, each topic once.
@@ -164,21 +164,11 @@ impl ClientMetrics {
         self.fetching(|fetching| parts.into_iter().for_each(|part| fetching.handed_out(self.windows, at, &part)));
     }
 
-    /// Reads of a partition go to this broker instead of its leader, or to the leader again.
-    pub(crate) fn reads_from(&self, topic: &Arc<str>, partition: i32, replica: Option<i32>) {
-        self.fetching(|fetching| fetching.read_from(topic, partition, replica.unwrap_or(-1)));
-    }
-
     /// Only these partitions are still read.
     pub(crate) fn retain_partitions(&self, keep: impl FnMut(&str, i32) -> bool) {
         if let Some(fetching) = self.consumer().fetching.as_mut() {
             fetching.retain(keep);
         }
-    }
-
-    /// The group has given this many partitions to the member, in all.
-    pub(crate) fn partitions_assigned(&self, count: usize) {
-        self.coordinator(|coordinator| coordinator.assigned = count);
     }
 
     /// A commit was answered.
@@ -223,22 +213,17 @@ impl ClientMetrics {
         self.coordinator(|coordinator| coordinator.rebalances.failed(self.windows, at));
     }
 
-    /// The owner has dealt with new partitions.
-    pub(crate) fn took_assigned(&self, now: Instant, took: Duration) {
+    /// The owner has dealt with what it was told.
+    pub(crate) fn took(&self, told: Told, now: Instant, took: Duration) {
         let at = self.at(now);
-        self.coordinator(|coordinator| coordinator.callbacks.assigned.record(self.windows, at, millis(took)));
-    }
-
-    /// The owner has dealt with partitions that the group wanted back.
-    pub(crate) fn took_revoked(&self, now: Instant, took: Duration) {
-        let at = self.at(now);
-        self.coordinator(|coordinator| coordinator.callbacks.revoked.record(self.windows, at, millis(took)));
-    }
-
-    /// The owner has dealt with partitions that were lost.
-    pub(crate) fn took_lost(&self, now: Instant, took: Duration) {
-        let at = self.at(now);
-        self.coordinator(|coordinator| coordinator.callbacks.lost.record(self.windows, at, millis(took)));
+        self.coordinator(|coordinator| {
+            let sensor = match told {
+                Told::Assigned => &mut coordinator.callbacks.assigned,
+                Told::Revoked => &mut coordinator.callbacks.revoked,
+                Told::Lost => &mut coordinator.callbacks.lost,
+            };
+            sensor.record(self.windows, at, millis(took));
+        });
     }
 
     /// A produce request with these batches goes out.
@@ -278,7 +263,7 @@ impl ClientMetrics {
     /// A call of the owner took so long.
     pub(crate) fn called(&self, call: Call, took: Duration) {
         let mut producer = self.producer();
-        let Calls { flush, metadata_wait, txn_init, txn_begin, txn_send_offsets, txn_prepare, txn_commit, txn_abort } =
+        let Calls { flush, metadata_wait, txn_init, txn_begin, txn_send_offsets, txn_commit, txn_abort } =
             &mut producer.calls;
         let total = match call {
             Call::Flush => flush,
@@ -286,12 +271,19 @@ impl ClientMetrics {
             Call::InitTransactions => txn_init,
             Call::BeginTransaction => txn_begin,
             Call::SendOffsets => txn_send_offsets,
-            Call::PrepareTransaction => txn_prepare,
             Call::CommitTransaction => txn_commit,
             Call::AbortTransaction => txn_abort,
         };
         *total += nanos(took);
     }
+}
+
+/// What a group tells a consumer's owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Assigned,
+    Revoked,
+    Lost,
 }
 
 /// Calls of a producer's owner whose time is summed up.
@@ -302,7 +294,6 @@ pub(crate) enum Call {
     InitTransactions,
     BeginTransaction,
     SendOffsets,
-    PrepareTransaction,
     CommitTransaction,
     AbortTransaction,
 }
@@ -312,6 +303,8 @@ pub(crate) enum Call {
 pub(crate) struct Readings {
     /// A producer's buffer.
     pub buffer: Buffer,
+    /// Partitions that a group has given to a consumer.
+    pub assigned: usize,
 }
 
 impl ClientMetrics {
@@ -329,7 +322,7 @@ impl ClientMetrics {
         self.write_network(&mut page);
         match self.kind {
             ClientKind::Admin => {}
-            ClientKind::Consumer => self.write_consumer(&mut page),
+            ClientKind::Consumer => self.write_consumer(&mut page, readings),
             ClientKind::Producer => self.write_producer(&mut page, readings),
         }
         self.write_about(&mut page, now);
@@ -356,7 +349,7 @@ impl ClientMetrics {
         }
     }
 
-    fn write_consumer(&self, page: &mut Page<'_>) {
+    fn write_consumer(&self, page: &mut Page<'_>, readings: Readings) {
         let consumer = self.consumer();
         consumer.polls.write(page);
         "consumer-fetch-manager-metrics".clone_into(&mut page.group);
@@ -366,7 +359,7 @@ impl ClientMetrics {
         fetching.write_parts(page);
         "consumer-coordinator-metrics".clone_into(&mut page.group);
         let none = Coordinator::default();
-        consumer.coordinator.as_deref().unwrap_or(&none).write(page);
+        consumer.coordinator.as_deref().unwrap_or(&none).write(page, readings.assigned);
     }
 
     fn write_producer(&self, page: &mut Page<'_>, readings: Readings) {

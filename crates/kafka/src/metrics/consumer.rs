@@ -21,6 +21,8 @@ pub(crate) struct HandedOut<'a> {
     pub lag: Option<i64>,
     /// Records between the partition's start and the new position.
     pub lead: Option<i64>,
+    /// Broker that reads go to instead of the leader.
+    pub replica: Option<i32>,
 }
 
 /// What came and went, in all or for one topic.
@@ -128,9 +130,9 @@ impl Fetching {
     }
 
     /// A fetch was answered, whatever it brought.
-    pub(super) fn answered(&mut self, windows: Windows, now: u64, millis: f64, throttle_ms: i32) {
+    pub(super) fn answered(&mut self, windows: Windows, now: u64, millis: f64, throttle_ms: f64) {
         self.latency.record(windows, now, millis);
-        self.throttle.record(windows, now, f64::from(throttle_ms));
+        self.throttle.record(windows, now, throttle_ms);
     }
 
     /// What a fetch brought, per topic: bytes and records.
@@ -168,6 +170,7 @@ impl Fetching {
         topic.flow.bytes.record(windows, now, bytes);
         topic.flow.records.record(windows, now, records);
         let Some(partition) = topic.partition(part.partition) else { return };
+        partition.replica = part.replica.unwrap_or(-1);
         if let Some(lag) = part.lag {
             partition.lag = lag;
             partition.lags.record(windows, now, lag as f64);
@@ -175,13 +178,6 @@ impl Fetching {
         if let Some(lead) = part.lead {
             partition.lead = lead;
             partition.leads.record(windows, now, -(lead as f64));
-        }
-    }
-
-    /// Reads of a partition go to this broker now, -1 for the leader.
-    pub(super) fn read_from(&mut self, topic: &Arc<str>, partition: i32, replica: i32) {
-        if let Some(partition) = self.topic(topic).partition(partition) {
-            partition.replica = replica;
         }
     }
 

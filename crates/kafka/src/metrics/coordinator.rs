@@ -9,7 +9,6 @@ use super::snapshot::Page;
 /// Values are milliseconds.
 #[derive(Default)]
 pub(super) struct Coordinator {
-    pub assigned: usize,
     pub commits: Sensor,
     pub joins: Sensor,
     pub syncs: Sensor,
@@ -63,8 +62,8 @@ pub(super) struct Callbacks {
 }
 
 impl Coordinator {
-    pub(super) fn write(&self, page: &mut Page<'_>) {
-        page.number("assigned-partitions", self.assigned as f64, "Partitions that the group has given to this member.");
+    pub(super) fn write(&self, page: &mut Page<'_>, assigned: usize) {
+        page.number("assigned-partitions", assigned as f64, "Partitions that the group has given to this member.");
         page.events("commit", "Commits answered", &self.commits);
         page.spread("commit-latency", "Milliseconds from a commit to its answer", &self.commits);
         page.events("join", "Joins of the group", &self.joins);

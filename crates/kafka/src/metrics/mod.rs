@@ -4,8 +4,6 @@
 //! once per request, batch or poll, with the instant it has anyway. Rates, averages and maxima are worked out by the reader, over the windows
 //! of `metrics.sample.window.ms` and `metrics.num.samples` as Java does. What was never used costs a pointer.
 
-#![allow(dead_code, unused_imports, reason = "the parts that are measured call it one by one")]
-
 mod client_metrics;
 mod consumer;
 mod coordinator;
@@ -17,7 +15,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use client_metrics::{Call, ClientKind, ClientMetrics, Readings};
+pub(crate) use client_metrics::{Call, ClientKind, ClientMetrics, Readings, Told};
 pub(crate) use consumer::HandedOut;
 pub(crate) use network::Authentication;
 pub(crate) use producer::{Buffer, SentBatch};

@@ -28,7 +28,6 @@ pub(super) struct Calls {
     pub txn_init: u64,
     pub txn_begin: u64,
     pub txn_send_offsets: u64,
-    pub txn_prepare: u64,
     pub txn_commit: u64,
     pub txn_abort: u64,
 }
@@ -158,7 +157,7 @@ impl ProducerMetrics {
             ("txn-init", calls.txn_init, "preparing for transactions"),
             ("txn-begin", calls.txn_begin, "beginning transactions"),
             ("txn-send-offsets", calls.txn_send_offsets, "adding offsets to transactions"),
-            ("txn-prepare", calls.txn_prepare, "preparing transactions for two-phase commit"),
+            ("txn-prepare", 0, "preparing transactions for two-phase commit"),
             ("txn-commit", calls.txn_commit, "committing transactions"),
             ("txn-abort", calls.txn_abort, "aborting transactions"),
         ] {

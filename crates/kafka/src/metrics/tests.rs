@@ -35,10 +35,18 @@ fn busy(kind: ClientKind) -> ClientMetrics {
     if kind == ClientKind::Consumer {
         metrics.poll_started(now);
         metrics.poll_ended(now + took);
-        metrics.fetch_answered(now, took, 0);
+        metrics.fetch_answered(now, took, Duration::ZERO);
         metrics.fetch_brought(now, [(&topic(), 1_000, 10)].into_iter());
         let topic = topic();
-        let part = HandedOut { topic: &topic, partition: 3, records: 10, bytes: 1_000, lag: Some(5), lead: Some(7) };
+        let part = HandedOut {
+            topic: &topic,
+            partition: 3,
+            records: 10,
+            bytes: 1_000,
+            lag: Some(5),
+            lead: Some(7),
+            replica: None,
+        };
         metrics.handed_out(now, [part, HandedOut { lag: Some(2), lead: Some(9), ..part }].into_iter());
         metrics.heartbeat_sent(now);
         metrics.heartbeat_answered(now, took);

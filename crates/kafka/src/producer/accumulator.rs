@@ -297,7 +297,7 @@ impl Accumulator {
             .map_err(|error| Error::protocol(format!("cannot write a record to topic {}", topic.name), error))?;
         let written = builder.len() - before;
         batch.count += 1;
-        batch.largest_record = batch.largest_record.max(written);
+        batch.largest_record = batch.largest_record.max(total);
         if sticky {
             topic.sticky.appended(written);
         }

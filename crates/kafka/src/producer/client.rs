@@ -239,7 +239,10 @@ impl Producer {
             let (total, available) = (self.shared.config.buffer_memory, accumulator.available);
             Buffer { total, available, waiting: accumulator.memory_waiters }
         };
-        self.shared.cluster.metrics().snapshot(&self.shared.config.client.client_id, Readings { buffer })
+        self.shared
+            .cluster
+            .metrics()
+            .snapshot(&self.shared.config.client.client_id, Readings { buffer, ..Readings::default() })
     }
 
     pub(super) fn shared(&self) -> &Shared {

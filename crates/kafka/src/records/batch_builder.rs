@@ -177,11 +177,11 @@ fn write_part(out: &mut Vec<u8>, part: Option<&[u8]>) {
     }
 }
 
-/// The most bytes that a record takes in any batch.
+/// The most bytes that a record takes in any batch, as Java bounds it.
 #[inline]
 pub fn record_size_bound(key: Option<&[u8]>, value: Option<&[u8]>, headers: &[(&str, Option<&[u8]>)]) -> usize {
-    // Length, attributes, timestamp, offset, header count: 5 + 1 + 10 + 5 + 5, as Java bounds it.
-    const OVERHEAD: usize = 26;
-    let headers: usize = headers.iter().map(|(key, value)| 10 + key.len() + value.map_or(0, <[u8]>::len)).sum();
-    OVERHEAD + 10 + key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + headers
+    // Length, attributes, timestamp, offset: 5 + 1 + 10 + 5.
+    const OVERHEAD: usize = 21;
+    let each = headers.iter().map(|(key, value)| part_len(Some(key.as_bytes())) + part_len(*value));
+    OVERHEAD + part_len(key) + part_len(value) + varint_len(headers.len() as i32) + each.sum::<usize>()
 }

@@ -10,6 +10,7 @@ mod administration;
 mod connections;
 mod fake_broker;
 mod groups;
+mod metrics;
 mod positions;
 mod producing;
 mod scale;
