@@ -98,7 +98,7 @@ pub(super) struct Batch {
     /// Its part of the process's memory.
     pub grant: Grant,
     pub created: Instant,
-    /// Bytes of its largest record.
+    /// Bytes that its largest record would have in a batch of its own, at most.
     pub largest_record: usize,
     /// Times that it was sent.
     pub attempts: u32,

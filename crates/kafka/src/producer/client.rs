@@ -119,6 +119,14 @@ impl Producer {
         if let Some(count) = shared.lock().partitions(topic) {
             return Ok(i32::try_from(count).unwrap_or(i32::MAX));
         }
+        let started = Instant::now();
+        let found = self.wait_for_topic(topic, deadline).await;
+        shared.cluster.metrics().called(Call::MetadataWait, started.elapsed());
+        found
+    }
+
+    async fn wait_for_topic(&self, topic: &str, deadline: Option<Instant>) -> Result<i32> {
+        let shared = &*self.shared;
         let name: Arc<str> = Arc::from(topic);
         let wanted = TopicsWanted::These(vec![Arc::clone(&name)]);
         let doing =
