@@ -10,6 +10,8 @@ mod record_iter;
 mod varint;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
 
 pub use batch_builder::{BatchBuilder, ProducerId, RecordParts, record_size_bound};
