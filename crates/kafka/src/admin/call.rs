@@ -187,7 +187,7 @@ impl Admin {
     }
 
     /// Asks the leaders of these partitions at the same time, each for its own.
-    pub(super) async fn from_leaders<V, F>(
+    pub(super) async fn ask_leaders<V, F>(
         &self,
         partitions: Vec<TopicPartition>,
         ask: impl Fn(i32, Vec<TopicPartition>) -> F,

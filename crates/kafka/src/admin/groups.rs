@@ -199,9 +199,12 @@ impl Admin {
             client_id: member.client_id.as_str().to_owned(),
             host: member.client_host.as_str().to_owned(),
             // An assignment that cannot be read is its group's affair.
-            partitions: (is_consumer && !member.member_assignment.is_empty())
-                .then(|| crate::group::read_assignment(member.member_assignment.clone()).unwrap_or_default())
-                .unwrap_or_default(),
+            partitions: match &member.member_assignment {
+                assignment if is_consumer && !assignment.is_empty() => {
+                    crate::group::read_assignment(assignment.clone()).unwrap_or_default()
+                }
+                _ => Vec::new(),
+            },
             assignment: member.member_assignment,
         });
         Ok(GroupDescription {

@@ -136,7 +136,7 @@ impl Admin {
         };
         let ask = &ask;
         let outcomes =
-            self.each(DOING, wanted.keys().cloned(), Error::is_retriable, |open| self.from_leaders(open, ask)).await;
+            self.each(DOING, wanted.keys().cloned(), Error::is_retriable, |open| self.ask_leaders(open, ask)).await;
         unless_all_unreachable(outcomes)
     }
 }

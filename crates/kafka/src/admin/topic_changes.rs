@@ -218,7 +218,7 @@ impl Admin {
         };
         let ask = &ask;
         let outcomes = self
-            .each("deleting records", below.keys().cloned(), Error::is_retriable, |open| self.from_leaders(open, ask))
+            .each("deleting records", below.keys().cloned(), Error::is_retriable, |open| self.ask_leaders(open, ask))
             .await;
         unless_all_unreachable(outcomes)
     }

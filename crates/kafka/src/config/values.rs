@@ -193,3 +193,15 @@ impl<'a> Values<'a> {
         Err(invalid(key.name, shown, why))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::not_named_before;
+
+    #[test]
+    fn unknown_properties_are_named_once_per_kind_of_client() {
+        assert_eq!(not_named_before("test", vec!["a", "b"]), ["a", "b"]);
+        assert_eq!(not_named_before("test", vec!["b", "c"]), ["c"]);
+        assert_eq!(not_named_before("another test", vec!["b"]), ["b"]);
+    }
+}

@@ -7,6 +7,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests: a failure there is a failure of the test")]
 
 mod administration;
+mod configuration;
 mod connections;
 mod fake_broker;
 mod groups;
