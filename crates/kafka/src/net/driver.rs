@@ -175,9 +175,11 @@ impl Driver {
         let Some(max_idle) = self.max_idle else { return std::future::pending().await };
         loop {
             let now = Instant::now();
+            // What waits for the broker's silence to end is not idle.
+            let silent = self.shared.muted_until().is_some();
             let until = {
                 let state = self.traffic.state();
-                if state.waiting.is_empty() { state.last + max_idle } else { now + max_idle }
+                if state.waiting.is_empty() && !silent { state.last + max_idle } else { now + max_idle }
             };
             if until <= now && self.shared.close_if_idle() {
                 return;

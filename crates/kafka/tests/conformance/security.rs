@@ -13,6 +13,7 @@ use milena_kafka::consumer::{Consumer, StartOffset};
 
 use milena_kafka::producer::Producer;
 use milena_kafka::{AuthenticationKind, Error, ErrorCode, Metric, MetricValue, Result};
+use milena_testkit::reference::run_tool;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::fake_broker::{Asked, FakeBroker, Reply, body, metadata};
@@ -246,6 +247,33 @@ async fn changed_stores_are_used_for_new_connections(on: Harness) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+}
+
+rule!(a_delegation_token_lets_its_holder_in: secure);
+async fn a_delegation_token_lets_its_holder_in(on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    let alice = on.secured().dir().join("clients/scram512-alice.properties");
+    let create = ["--create", "--max-life-time-period", "-1", "--command-config", alice.to_str().unwrap()];
+    let tool = ["org.apache.kafka.tools.DelegationTokenCommand", "--bootstrap-server", on.bootstrap()];
+    let text = run_tool(&[&tool[..], &create].concat(), None).await.unwrap();
+    // A table: token id, HMAC and more.
+    let row = text.lines().find(|line| line.contains("User:alice")).unwrap_or_else(|| panic!("{text}"));
+    let mut cells = row.split_whitespace();
+    let (id, hmac) = (cells.next().unwrap(), cells.next().unwrap());
+    let jaas = |extra: &str| {
+        format!(
+            "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"{id}\" password=\"{hmac}\"{extra};"
+        )
+    };
+    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        let with_token = jaas(" tokenauth=\"true\"");
+        let pairs = [("sasl.mechanism", mechanism), ("sasl.jaas.config", with_token.as_str())];
+        // What alice may see, the holder of her token may see.
+        admin(&client(&on, "scram512-alice", &pairs)).describe_topic(&topic).await.unwrap();
+        let as_password = jaas("");
+        let pairs = [("sasl.mechanism", mechanism), ("sasl.jaas.config", as_password.as_str())];
+        assert_eq!(refused(&client(&on, "scram512-alice", &pairs)).await.0, AuthenticationKind::Sasl);
+    }
 }
 
 const SASL_KEYS: &[(ApiKey, i16, i16)] =

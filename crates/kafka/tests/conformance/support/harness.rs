@@ -133,7 +133,9 @@ impl Harness {
     pub async fn secure() -> Self {
         static SECURE: OnceCell<Arc<SecureKafka>> = OnceCell::const_new();
         let start = || {
-            let broker = SecureKafka::start(&["connections.max.reauth.ms=6000"]).unwrap();
+            let broker =
+                SecureKafka::start(&["connections.max.reauth.ms=6000", "delegation.token.secret.key=conformance"])
+                    .unwrap();
             broker.wipe_at_exit().unwrap();
             Arc::new(broker)
         };
