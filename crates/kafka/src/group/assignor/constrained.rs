@@ -4,6 +4,7 @@
 //! same number of partitions, or one more; members keep what they have up to that, then the rest is dealt out, to near members first.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use milena_api::record::TopicPartition;
 
@@ -50,7 +51,7 @@ pub(super) fn assign(group: &Group<'_>) -> (Vec<Vec<TopicPartition>>, BTreeMap<T
     let kept: BTreeSet<&TopicPartition> = balance.shares.iter().flatten().collect();
     let mut left = Vec::with_capacity(total.saturating_sub(kept.len()));
     for (topic, shape) in group.topics {
-        let all = (0..shape.partitions).map(|partition| TopicPartition::new(topic.clone(), number(partition)));
+        let all = (0..shape.partitions).map(|partition| TopicPartition::new(Arc::clone(topic), number(partition)));
         left.extend(all.filter(|at| !kept.contains(at)));
     }
     balance.short.sort_by(|a, b| group.name(*a).cmp(group.name(*b)));

@@ -292,12 +292,12 @@ impl Moves {
     fn note(&mut self, at: &TopicPartition, from: usize, to: usize) {
         let mut first = from;
         if let Some(old) = self.by_partition.remove(at) {
-            if let Some(moves) = self.by_topic.get_mut(&at.topic) {
-                if let Some(set) = moves.get_mut(&old) {
-                    set.remove(at);
-                    if set.is_empty() {
-                        moves.remove(&old);
-                    }
+            if let Some(moves) = self.by_topic.get_mut(&at.topic)
+                && let Some(set) = moves.get_mut(&old)
+            {
+                set.remove(at);
+                if set.is_empty() {
+                    moves.remove(&old);
                 }
             }
             first = old.0;

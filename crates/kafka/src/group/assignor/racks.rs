@@ -1,6 +1,7 @@
 //! Which members are near which partitions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use milena_api::record::TopicPartition;
 
@@ -38,7 +39,7 @@ impl Racks {
         for (topic, shape) in topics {
             for partition in 0..shape.partitions {
                 let racks = shape.racks.get(partition).cloned().unwrap_or_default();
-                partitions.insert(TopicPartition::new(topic.clone(), number(partition)), racks);
+                partitions.insert(TopicPartition::new(Arc::clone(topic), number(partition)), racks);
             }
         }
         let all: Vec<BTreeSet<String>> = partitions.values().cloned().collect();

@@ -3,6 +3,7 @@
 //! Counterpart: org.apache.kafka.clients.consumer.internals.AbstractStickyAssignor, StickyAssignor.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use milena_api::record::TopicPartition;
 
@@ -56,7 +57,7 @@ pub(super) fn assign(candidates: &[Candidate], topics: &Topics, claim: impl Fn(&
     // Topics that nobody has seen, or that nobody wants, do not count.
     let wanted: BTreeSet<_> = candidates.iter().flat_map(|member| &member.subscription.topics).collect();
     let topics = topics.iter().filter(|(name, shape)| shape.partitions > 0 && wanted.contains(name));
-    let topics: Topics = topics.map(|(name, shape)| (name.clone(), shape.clone())).collect();
+    let topics: Topics = topics.map(|(name, shape)| (Arc::clone(name), shape.clone())).collect();
     let claims: Vec<Claim> = members.iter().map(claim).collect();
     let mut group = Group {
         racks: Racks::new(&members, &topics),
