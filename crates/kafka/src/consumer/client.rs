@@ -239,9 +239,14 @@ impl Consumer {
     }
 
     async fn poll_until(&mut self, start: Instant, deadline: Option<Instant>) -> Result<Polled> {
+        let mut polling = self.group.as_ref().map(|group| group.membership.polling());
         self.settle_last_event(start).await;
         self.nudge(start);
         loop {
+            // The membership may begin with this poll.
+            if polling.is_none() {
+                polling = self.group.as_ref().map(|group| group.membership.polling());
+            }
             if self.wakeup.take() {
                 return Ok(Polled::Woken);
             }
@@ -260,7 +265,9 @@ impl Consumer {
             {
                 return Ok(Polled::Assigned(added.into_iter().collect()));
             }
-            if let Some(batches) = self.fetching.take_records()? {
+            // What the owner has not heard of it gets nothing of.
+            let untold = self.group.as_ref().and_then(|group| group.untold.as_ref());
+            if let Some(batches) = self.fetching.take_records(untold)? {
                 // What comes next is asked for before the owner is busy with these.
                 self.fetching.send();
                 return Ok(Polled::Records(batches));
@@ -307,9 +314,6 @@ impl Consumer {
 
     /// The owner has polled again, so it is done with what it was told last.
     async fn settle_last_event(&mut self, now: Instant) {
-        if let Some(group) = &self.group {
-            group.membership.polled(now);
-        }
         if let Some(interval) = self.config.auto_commit
             && now >= *self.auto_commit_at.get_or_insert(now + interval)
         {

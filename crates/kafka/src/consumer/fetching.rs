@@ -3,7 +3,7 @@
 //! Counterpart: org.apache.kafka.clients.consumer.internals.AbstractFetch, FetchCollector, OffsetFetcherUtils. While the owner works
 //! on what one request brought, the next one is under way; not more, so that memory stays bounded by what two requests bring.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -175,8 +175,11 @@ impl Fetching {
         self.retry_at.map(|at| at.max(now))
     }
 
-    /// Records that are there, `max.poll.records` at most.
-    pub(super) fn take_records(&mut self) -> Result<Option<Vec<FetchedBatch>>> {
+    /// Records that are there, `max.poll.records` at most; none of partitions that are held back.
+    pub(super) fn take_records(
+        &mut self,
+        held_back: Option<&BTreeSet<TopicPartition>>,
+    ) -> Result<Option<Vec<FetchedBatch>>> {
         let limit = self.config().max_poll_records;
         let rules = Rules {
             check_crcs: self.config().check_crcs,
@@ -191,7 +194,7 @@ impl Fetching {
                 self.ready.pop_front();
                 continue;
             };
-            if partition.paused {
+            if partition.paused || held_back.is_some_and(|held_back| held_back.contains(at)) {
                 self.ready.rotate_left(1);
                 passed += 1;
                 continue;

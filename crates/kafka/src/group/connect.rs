@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use kafka_protocol::protocol::StrBytes;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use super::coordinator::Coordinator;
 use super::join::Round;
@@ -154,10 +153,8 @@ impl ConnectMember {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn poll(&mut self, timeout: Duration) -> Option<ConnectEvent> {
-        self.membership.polled(Instant::now());
-        let event = tokio::time::timeout(timeout, self.events.recv()).await.ok().flatten();
-        self.membership.polled(Instant::now());
-        event
+        let _polling = self.membership.polling();
+        tokio::time::timeout(timeout, self.events.recv()).await.ok().flatten()
     }
 
     /// Asks for another rebalance.

@@ -94,9 +94,10 @@ impl<C: Send + 'static> Membership<C> {
         Self { commands, clock }
     }
 
-    /// The owner is alive.
-    pub(crate) fn polled(&self, now: Instant) {
-        self.clock.set(now);
+    /// The owner polls, for as long as it keeps what this returns; it is alive until then, and has polled last when it drops it.
+    pub(crate) fn polling(&self) -> Polling {
+        self.clock.last.store(POLLING, Ordering::Relaxed);
+        Polling(Arc::clone(&self.clock))
     }
 
     pub(crate) fn change(&self, change: C) {
@@ -124,17 +125,33 @@ impl<C: Send + 'static> Membership<C> {
 /// When the owner polled last.
 struct PollClock {
     start: Instant,
+    /// Milliseconds, or [`POLLING`].
     last: AtomicU64,
+}
+
+const POLLING: u64 = u64::MAX;
+
+/// An owner that polls.
+pub(crate) struct Polling(Arc<PollClock>);
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        self.0.set(Instant::now());
+    }
 }
 
 impl PollClock {
     fn set(&self, now: Instant) {
         let since = now.saturating_duration_since(self.start).as_millis();
-        self.last.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.last.store(u64::try_from(since).unwrap_or(POLLING), Ordering::Relaxed);
     }
 
-    fn last(&self) -> Instant {
-        self.start + Duration::from_millis(self.last.load(Ordering::Relaxed))
+    /// `None` while it polls.
+    fn last(&self) -> Option<Instant> {
+        match self.last.load(Ordering::Relaxed) {
+            POLLING => None,
+            last => Some(self.start + Duration::from_millis(last)),
+        }
     }
 }
 
@@ -290,7 +307,7 @@ impl<C: Send> Core<C> {
         loop {
             let phase = self.coordinator.phase();
             let overdue = match phase {
-                Phase::Stable => Some(self.clock.last() + self.timings.rebalance),
+                Phase::Stable => self.overdue(),
                 // An owner is not missed before there is anything that it could hold up.
                 Phase::Out | Phase::Joining | Phase::Leading => None,
             };
@@ -335,7 +352,7 @@ impl<C: Send> Core<C> {
                 }
                 () = sleep_until(wake) => {
                     let now = Instant::now();
-                    if overdue.is_some_and(|overdue| now >= self.clock.last() + self.timings.rebalance && now >= overdue) {
+                    if overdue.is_some() && self.overdue().is_some_and(|overdue| now >= overdue) {
                         tracing::warn!(
                             group = %self.coordinator.group,
                             limit_ms = self.timings.rebalance.as_millis(),
@@ -354,6 +371,11 @@ impl<C: Send> Core<C> {
                 }
             }
         }
+    }
+
+    /// When an owner that does not poll is taken for stuck.
+    fn overdue(&self) -> Option<Instant> {
+        Some(self.clock.last()? + self.timings.rebalance)
     }
 
     /// Tells the coordinator, which then need not wait for the session to time out. Nothing waits for another try. Static members

@@ -58,7 +58,7 @@ async fn a_commit_in_a_rebalance_is_repeated_and_one_of_an_illegal_generation_is
     // In the background a commit is tried once: the next one says the same and more.
     faults.next(Api::OffsetCommit, 1, FaultAction::Error(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS.code()));
     assert!(consumer.commit_async(&offsets(&here, 4)).await.is_err());
-    assert_eq!(consumer.committed(&[here.clone()]).await.unwrap()[&here].offset, 2);
+    assert_eq!(consumer.committed(std::slice::from_ref(&here)).await.unwrap()[&here].offset, 2);
 }
 
 rule!(a_stuck_commit_ends_with_its_time_and_holds_up_neither_heartbeats_nor_records: dev);
@@ -109,15 +109,17 @@ async fn offsets_are_committed_automatically_as_java_does(on: Harness) {
     assigned(&mut consumer).await;
     assert_eq!(read(&mut consumer, 10).await.len(), 10);
     // What was handed out counts as done with the next poll, and is committed when its time has come.
-    consumer.pause(&[here.clone()]);
+    consumer.pause(std::slice::from_ref(&here));
     let committed = loop {
         consumer.poll(Duration::from_millis(20)).await.unwrap();
-        if let Some(offset) = consumer.committed(&[here.clone()]).await.unwrap().get(&here).filter(|of| of.offset > 0) {
+        if let Some(offset) =
+            consumer.committed(std::slice::from_ref(&here)).await.unwrap().get(&here).filter(|of| of.offset > 0)
+        {
             break offset.offset;
         }
     };
     assert_eq!(committed, 10);
-    consumer.resume(&[here.clone()]);
+    consumer.resume(std::slice::from_ref(&here));
     read(&mut consumer, 10).await;
     // Closing commits the rest.
     consumer.close(PATIENCE).await;
@@ -129,7 +131,7 @@ async fn offsets_are_committed_automatically_as_java_does(on: Harness) {
     assert_eq!(consumer.position(&here), Some(20));
     read(&mut consumer, 5).await;
     // Giving up commits too.
-    consumer.pause(&[here.clone()]);
+    consumer.pause(std::slice::from_ref(&here));
     consumer.enforce_rebalance("the test wants it");
     assert_eq!(assigned(&mut consumer).await, [here.clone()]);
     assert_eq!(consumer.position(&here), Some(25));

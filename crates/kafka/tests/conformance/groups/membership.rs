@@ -291,3 +291,13 @@ async fn members_without_a_common_strategy_are_told_so(on: Harness) {
     assert_eq!(error.code(), Some(ErrorCode::INCONSISTENT_GROUP_PROTOCOL));
     assert!(error.to_string().contains("partition.assignment.strategy"), "{error}");
 }
+
+rule!(an_owner_that_waits_in_one_long_poll_is_not_taken_for_stuck: dev, real);
+async fn an_owner_that_waits_in_one_long_poll_is_not_taken_for_stuck(on: Harness) {
+    let (topic, group) = (on.topic(1, &[]).await, unique("group"));
+    let mut consumer = member(&on, &group, &[("max.poll.interval.ms", "500")]);
+    consumer.subscribe(topics(&topic));
+    assigned(&mut consumer).await;
+    assert!(matches!(consumer.poll(Duration::from_millis(2500)).await.unwrap(), Polled::Empty));
+    consumer.commit_sync(&offsets(&at(&topic, 0), 0)).await.unwrap();
+}

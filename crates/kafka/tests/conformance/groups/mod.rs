@@ -1,10 +1,13 @@
 //! Groups: who reads what, and what happens when that changes.
 
+#![expect(clippy::disallowed_methods, reason = "members run beside each other, each on a task of the test's")]
+
 mod assigning;
 mod commits;
 mod connect;
 mod cooperative;
 mod coordinator;
+mod java_worker;
 mod membership;
 mod mixed;
 mod static_members;
