@@ -50,9 +50,9 @@ impl State {
         let cleaned = decided.min(self.batches.len().saturating_sub(1));
         let aborted = self.producers.transactions.aborted(self.start, stable);
         let mut newest = Newest::new();
-        for index in 0..self.batches.len() {
+        for index in 0..decided {
             let batch = self.batch(index)?;
-            if index < decided && is_aborted(&batch, &aborted) {
+            if is_aborted(&batch, &aborted) {
                 continue;
             }
             if let Err(error) = note_keys(&batch, &mut newest) {
@@ -93,7 +93,7 @@ impl State {
             for index in first..self.batches.len() {
                 let batch = self.batch(index)?;
                 let Ok(header) = BatchHeader::read(&batch) else { continue };
-                if header.base_offset > aborted.last_offset {
+                if header.base_offset >= aborted.last_offset {
                     break;
                 }
                 if header.producer_id == aborted.producer_id && header.count > 0 {

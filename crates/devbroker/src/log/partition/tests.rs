@@ -1,10 +1,12 @@
 use super::*;
 use crate::config::DevBrokerConfig;
+use crate::log::Marker;
 use crate::log::test_batches::batch;
 use crate::sync::now_ms;
 use crate::topic_configs::Configs;
+use crate::txn::Version;
 use kafka_protocol::ResponseError;
-use milena_kafka::records::{BatchBuilder, Compression, Level, RecordParts, TimestampType};
+use milena_kafka::records::{BatchBuilder, Compression, Level, ProducerId, RecordParts, TimestampType};
 
 fn settings(set: &[(&str, &str)]) -> LogSettings {
     let configs: Configs = set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -289,4 +291,73 @@ fn a_compacted_log_on_disk_comes_back() {
     assert_eq!(again.range(), (0, 201));
     assert_eq!(read_bases(&again, 0, usize::MAX), [196, 197, 198, 199, 200]);
     assert_eq!(again.append(&keyed("key-0", 10), 1).unwrap().base_offset, 201);
+}
+
+fn transactional_keyed(producer: i64, sequence: i32, key: &str) -> Vec<u8> {
+    let mut builder = BatchBuilder::with_capacity(200);
+    let parts = RecordParts { timestamp: 1000, key: Some(key.as_bytes()), value: Some(b"v"), headers: &[] };
+    builder.append(&parts).unwrap();
+    let producer = ProducerId { id: producer, epoch: 0, base_sequence: sequence, transactional: true };
+    builder.build(Compression::None, Level::default(), Some(producer)).unwrap().to_vec()
+}
+
+/// Base offset and number of records of each batch.
+fn read_counts(partition: &Partition) -> Vec<(i64, i32)> {
+    let mut out = Vec::new();
+    partition.read(from(0, usize::MAX, true), &mut out).unwrap();
+    let all = out.concat();
+    let mut rest: &[u8] = &all;
+    let mut found = Vec::new();
+    while let Ok(header) = BatchHeader::read(rest) {
+        found.push((header.base_offset, header.count));
+        rest = &rest[header.total_len()..];
+    }
+    found
+}
+
+#[test]
+fn compaction_drops_aborted_records_keeps_open_ones_and_says_so_to_readers() {
+    let partition = memory(COMPACT);
+    let verified = |batch: &[u8]| partition.append_verified(batch, 1, Version::One).unwrap();
+    let end = |producer_id, commit| {
+        partition.end_transaction(&Marker { producer_id, producer_epoch: 0, coordinator_epoch: 0, commit }).unwrap()
+    };
+    partition.append(&keyed("a", 10), 1).unwrap(); // 0
+    verified(&transactional_keyed(1, 0, "a")); // 1
+    verified(&transactional_keyed(1, 1, "b")); // 2
+    end(1, false); // 3
+    verified(&transactional_keyed(1, 2, "b")); // 4
+    end(1, true); // 5
+    verified(&transactional_keyed(2, 0, "a")); // 6, stays open
+    partition.append(&keyed("c", 10), 1).unwrap(); // 7
+    let aborted = || {
+        let mut out = Vec::new();
+        let read = Read { committed: true, ..from(0, usize::MAX, true) };
+        partition.read(read, &mut out).unwrap().aborted.len()
+    };
+    assert_eq!((partition.last_stable(), aborted()), (6, 1));
+    lock(&partition.state).compact(1001).unwrap();
+    // The aborted records do not stand for their keys; the markers stay until tombstones may go. What the open transaction wrote has
+    // the newest record of its key, but can still be aborted: the one before stays.
+    assert_eq!(read_counts(&partition), [(0, 1), (3, 1), (4, 1), (5, 1), (6, 1), (7, 1)]);
+    assert_eq!((partition.last_stable(), aborted()), (6, 0));
+    end(2, true); // 8
+    partition.append(&keyed("d", 10), 1).unwrap(); // 9
+    lock(&partition.state).compact(i64::MAX).unwrap();
+    assert_eq!(read_counts(&partition), [(4, 1), (6, 1), (7, 1), (9, 1)]);
+}
+
+#[test]
+fn compaction_leaves_the_header_of_a_producers_newest_batch() {
+    let partition = memory(COMPACT);
+    let mut builder = BatchBuilder::with_capacity(200);
+    builder.append(&RecordParts { timestamp: 1000, key: Some(b"a"), value: Some(b"v"), headers: &[] }).unwrap();
+    let producer = ProducerId { id: 5, epoch: 0, base_sequence: 0, transactional: false };
+    let first = builder.build(Compression::Zstd, Level::default(), Some(producer)).unwrap();
+    partition.append(&first, 1).unwrap();
+    partition.append(&keyed("a", 10), 1).unwrap();
+    partition.append(&keyed("b", 10), 1).unwrap();
+    lock(&partition.state).compact(now_ms()).unwrap();
+    assert_eq!(read_counts(&partition), [(0, 0), (1, 1), (2, 1)]);
+    assert_eq!(partition.append(&first, 1).unwrap().base_offset, 0, "a duplicate");
 }
