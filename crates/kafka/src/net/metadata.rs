@@ -98,7 +98,7 @@ impl From<&produce_response::NodeEndpoint> for Endpoint {
 
 impl Metadata {
     /// This knowledge with an answer's on top. Topics that were not asked for stay as they were.
-    pub(super) fn updated(&self, wanted: &TopicsWanted, response: &MetadataResponse) -> Self {
+    pub(crate) fn updated(&self, wanted: &TopicsWanted, response: &MetadataResponse) -> Self {
         let brokers = response
             .brokers
             .iter()

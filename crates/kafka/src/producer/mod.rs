@@ -18,6 +18,9 @@ mod request;
 mod sender;
 mod transaction;
 
+#[cfg(test)]
+mod tests;
+
 pub use client::{Appender, Producer};
 pub use completion::{BatchAck, Completion, Completions, TagRuns};
 pub use record::{Append, ProducerRecord, RecordMetadata};

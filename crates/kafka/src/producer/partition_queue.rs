@@ -72,6 +72,11 @@ impl Sequences {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn acknowledged_for_test(&mut self, sequence: i32) {
+        self.last_acked = sequence;
+    }
+
     /// Notes that nobody knows whether the broker has a batch, and nobody will ask again.
     pub(super) fn lost_track_of(&mut self, batch: &Batch) {
         let Some(last) = batch.last_sequence() else { return };
