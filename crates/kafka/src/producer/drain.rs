@@ -264,8 +264,7 @@ fn give_up(
         ends.tell(topic, partition, batch, End::Failed { error: error.clone(), maybe_written: true });
         lost = Some(error);
     }
-    loop {
-        let Some(first) = queue.waiting.front() else { break };
+    while let Some(first) = queue.waiting.front() {
         let unnumbered = first.identity.is_none();
         let aborted = round.aborting.as_ref().filter(|_| unnumbered);
         let maybe_written = first.maybe_written;

@@ -4,7 +4,12 @@
 //! (`cluster`), on a secured one (`secure`), or on one behind toxiproxy (`proxy`). `MILENA_TEST_BOOTSTRAP` names a shared real broker; without it one is
 //! started. Rules about faults are run `MILENA_REPEAT` times (1 unless set).
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests: a failure there is a failure of the test")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests: a failure there is a failure of the test, and its tasks end with it"
+)]
 
 mod administration;
 mod configuration;
