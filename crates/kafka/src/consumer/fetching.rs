@@ -3,9 +3,8 @@
 //! Counterpart: org.apache.kafka.clients.consumer.internals.AbstractFetch, FetchCollector, OffsetFetcherUtils. While the owner works
 //! on what one request brought, the next one is under way; not more, so that memory stays bounded by what two requests bring.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -17,7 +16,7 @@ use super::broker::Brokers;
 use super::buffer::{Place, Rules};
 use super::fetch::{Answer, Fetched, Means, end};
 use super::partition::{Lookup, Partition, State, Why};
-use super::positions::{self, Answers, ByBroker, Checked, Committed, EARLIEST, LATEST, LookedUp, Question};
+use super::positions::{self, Answers, Checked, Committed, LookedUp, Question};
 use super::session::{Asked, Session};
 use super::subscription::StartOffset;
 use crate::config::{ConsumerConfig, IsolationLevel, OffsetReset};
@@ -25,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
 use crate::group::Coordinator;
 use crate::metrics::HandedOut;
-use crate::net::{Cluster, Metadata};
+use crate::net::Cluster;
 use crate::offset_and_metadata::OffsetAndMetadata;
 
 /// What has ended of what was asked.
@@ -37,19 +36,21 @@ pub(super) enum Done {
 }
 
 pub(super) struct Fetching {
-    means: Means,
-    coordinator: Option<Arc<Coordinator>>,
-    partitions: BTreeMap<TopicPartition, Partition>,
+    pub(super) means: Means,
+    pub(super) coordinator: Option<Arc<Coordinator>>,
+    pub(super) partitions: BTreeMap<TopicPartition, Partition>,
     /// Partitions that have records, in the order in which those came.
     ready: VecDeque<TopicPartition>,
     /// Questions and fetches under way.
     pub underway: FuturesUnordered<BoxFuture<'static, Done>>,
     brokers: Brokers,
-    jumps: u64,
+    pub(super) jumps: u64,
     /// Something has changed since requests were planned last.
     changed: bool,
-    stale: bool,
-    retry_at: Option<Instant>,
+    pub(super) stale: bool,
+    /// Some partition may have no position yet.
+    pub(super) searching: bool,
+    pub(super) retry_at: Option<Instant>,
     errors: VecDeque<Error>,
 }
 
@@ -66,6 +67,7 @@ impl Fetching {
             jumps: 0,
             changed: false,
             stale: false,
+            searching: false,
             retry_at: None,
             errors: VecDeque::new(),
         }
@@ -82,6 +84,7 @@ impl Fetching {
 
     fn jump(&mut self) -> u64 {
         self.changed = true;
+        self.searching = true;
         self.jumps += 1;
         self.jumps
     }
@@ -147,7 +150,7 @@ impl Fetching {
     }
 
     pub(super) fn nothing_to_find(&self) -> bool {
-        self.partitions.values().all(|partition| partition.position().is_some())
+        !self.searching || self.partitions.values().all(|partition| partition.position().is_some())
     }
 
     /// Metadata is new: leaders may be known that were not.
@@ -235,7 +238,7 @@ impl Fetching {
     }
 
     /// A broker is asked for more when none of its partitions has more than this waiting.
-    fn refill_below(&self) -> usize {
+    pub(super) fn refill_below(&self) -> usize {
         usize::try_from(self.config().max_partition_fetch_bytes).unwrap_or(0)
     }
 
@@ -292,92 +295,6 @@ impl Fetching {
             self.jumps += 1;
             partition.give_back(self.jumps);
         }
-    }
-
-    fn plan(&mut self, metadata: &Metadata, now: Instant) -> Plan {
-        let mut plan = Plan { quiet: true, ..Plan::default() };
-        let refill = self.refill_below();
-        let config = Arc::clone(&self.means.config);
-        self.retry_at = None;
-        for (at, partition) in &mut self.partitions {
-            if partition.asking || matches!(partition.state, State::Stuck(_)) {
-                plan.quiet = false;
-                continue;
-            }
-            if let Some(retry_at) = partition.retry_at.filter(|retry_at| *retry_at > now) {
-                plan.quiet = false;
-                self.retry_at = Some(self.retry_at.map_or(retry_at, |at| at.min(retry_at)));
-                continue;
-            }
-            let question = |leader_epoch, jump| Question { at: at.clone(), jump, leader_epoch, what: () };
-            if matches!(partition.state, State::Committed) {
-                if self.coordinator.is_some() {
-                    partition.asking = true;
-                    plan.committed.push(question(-1, partition.jump));
-                    continue;
-                }
-                partition.state = State::Lookup(Lookup::Policy(Why::NothingCommitted));
-            }
-            let known = metadata.partition(&at.topic, at.partition).zip(metadata.leader(&at.topic, at.partition));
-            let Some((known, leader)) = known else {
-                self.stale = true;
-                plan.quiet = false;
-                partition.failures += 1;
-                let retry_at = now + config.client.retry_backoff.after(partition.failures);
-                partition.retry_at = Some(retry_at);
-                self.retry_at = Some(self.retry_at.map_or(retry_at, |at| at.min(retry_at)));
-                continue;
-            };
-            let topic_id = metadata.topic_id(&at.topic).unwrap_or_default();
-            self.jumps += 1;
-            partition.notice(topic_id, (leader, known.epoch), self.jumps);
-            let epoch = known.epoch;
-            match &partition.state {
-                State::Lookup(lookup) => {
-                    let timestamp = match lookup {
-                        Lookup::Earliest => EARLIEST,
-                        Lookup::Latest => LATEST,
-                        Lookup::Timestamp(timestamp) => *timestamp,
-                        Lookup::Policy(why) => match policy(&config, at, *why) {
-                            Ok(timestamp) => timestamp,
-                            Err(error) => {
-                                self.jumps += 1;
-                                partition.stick(error, self.jumps);
-                                // The next look finds the error.
-                                self.retry_at = Some(now);
-                                continue;
-                            }
-                        },
-                    };
-                    partition.asking = true;
-                    let question = question(epoch, partition.jump).with(timestamp);
-                    plan.lookups.entry(leader).or_default().push(question);
-                }
-                State::Validate => {
-                    let Some(place) = partition.position() else { continue };
-                    partition.asking = true;
-                    plan.checks.entry(leader).or_default().push(question(epoch, partition.jump).with(place));
-                }
-                State::Fetch if partition.paused => {}
-                State::Fetch => {
-                    partition.preferred =
-                        partition.preferred.filter(|(node, until)| *until > now && metadata.brokers.contains_key(node));
-                    let node = partition.preferred.map_or(leader, |(node, _)| node);
-                    if partition.buffered() > refill {
-                        plan.full.insert(node);
-                        continue;
-                    }
-                    let (jump, offset) = (partition.jump, partition.fetch_offset);
-                    if partition.fetching != Some((node, offset)) {
-                        plan.news.insert(node);
-                    }
-                    let asked = Asked { at: at.clone(), topic_id, jump, offset, epoch };
-                    plan.fetches.entry(node).or_default().push(asked);
-                }
-                State::Committed | State::Stuck(_) => {}
-            }
-        }
-        plan
     }
 
     /// Takes over what has come.
@@ -639,42 +556,6 @@ impl Fetching {
     }
 }
 
-/// What is to be asked.
-#[derive(Default)]
-struct Plan {
-    committed: Vec<Question<()>>,
-    lookups: ByBroker<i64>,
-    checks: ByBroker<Place>,
-    fetches: HashMap<i32, Vec<Asked>>,
-    /// Brokers that have sent more than is needed now.
-    full: HashSet<i32>,
-    /// Brokers that are asked for something else than they have been.
-    news: HashSet<i32>,
-    /// Whether every partition that can be read is, so that brokers may wait long for records.
-    quiet: bool,
-}
-
-/// The timestamp that `auto.offset.reset` asks for.
-fn policy(config: &ConsumerConfig, at: &TopicPartition, why: Why) -> Result<i64> {
-    let none = "and no reset policy is set (auto.offset.reset=none); seek to an offset, or set a policy";
-    let reason = match config.reset {
-        OffsetReset::Earliest => return Ok(EARLIEST),
-        OffsetReset::Latest => return Ok(LATEST),
-        OffsetReset::ByDuration(age) => {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            return Ok(i64::try_from(now.saturating_sub(age).as_millis()).unwrap_or(i64::MAX));
-        }
-        OffsetReset::None => match why {
-            Why::NothingCommitted => format!("there is no committed offset {none}"),
-            Why::OutOfRange(offset) => format!("offset {offset} is out of range {none}"),
-            Why::Recreated => format!("the topic was deleted and made anew {none}"),
-            Why::Truncated => format!("the log was truncated {none}"),
-        },
-    };
-    let out_of_range = why != Why::NothingCommitted;
-    Err(Error::NoOffset { doing: format!("cannot find a position for {at}"), reason, out_of_range })
-}
-
 /// Refusals of a session, which a new one cures.
 fn is_of_session(code: ErrorCode) -> bool {
     matches!(
@@ -684,10 +565,4 @@ fn is_of_session(code: ErrorCode) -> bool {
             | ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR
             | ErrorCode::INCONSISTENT_TOPIC_ID
     )
-}
-
-impl Question<()> {
-    fn with<T>(self, what: T) -> Question<T> {
-        Question { at: self.at, jump: self.jump, leader_epoch: self.leader_epoch, what }
-    }
 }

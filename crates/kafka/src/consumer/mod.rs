@@ -13,6 +13,7 @@ mod fetching;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod partition;
+mod planning;
 mod positions;
 mod rebalance;
 mod session;
