@@ -1,4 +1,7 @@
 //! TLS, SASL, re-authentication and idle connections, with Milena's own client and with raw requests.
+//!
+//! What a refused client is told is compared with the real broker whose SASL_PLAINTEXT listener `MILENA_TEST_SASL` names; its user is
+//! `alice`, with the password `alice-secret`.
 
 #![expect(
     clippy::unwrap_used,
@@ -36,6 +39,17 @@ async fn with_sasl(mechanisms: &[Mechanism], max_reauth: Option<Duration>) -> De
     DevBroker::start(config).await.unwrap()
 }
 
+/// The SASL_PLAINTEXT listener of the real broker, or of an embedded one.
+async fn sasl_target() -> (String, Option<DevBroker>) {
+    match std::env::var("MILENA_TEST_SASL") {
+        Ok(address) if !address.is_empty() => (address, None),
+        _ => {
+            let broker = with_sasl(&Mechanism::ALL, None).await;
+            (broker.bootstrap(), Some(broker))
+        }
+    }
+}
+
 async fn handshake(client: &mut Client, mechanism: &str) -> SaslHandshakeResponse {
     client.send(1, &SaslHandshakeRequest::default().with_mechanism(text(mechanism))).await
 }
@@ -60,17 +74,56 @@ fn metadata() -> MetadataRequest {
 
 #[tokio::test]
 async fn nothing_but_versions_is_told_before_authentication() {
-    let broker = with_sasl(&Mechanism::ALL, None).await;
-    let mut client = Client::connect(&broker.bootstrap()).await;
+    let (address, _broker) = sasl_target().await;
+    let mut client = Client::connect(&address).await;
     let versions = client.send(0, &ApiVersionsRequest::default()).await;
     assert!(versions.api_keys.iter().any(|one| one.api_key == 36));
     client.write(12, &metadata()).await;
     assert!(is_closed(&mut client).await);
 
-    let mut client = Client::connect(&broker.bootstrap()).await;
+    let mut client = Client::connect(&address).await;
     assert_eq!(authenticate(&mut client, "alice").await.error_code, 0);
     assert_eq!(client.send(12, &metadata()).await.brokers.len(), 1);
-    broker.stop().await;
+    let illegal = ResponseError::IllegalSaslState.code();
+    assert_eq!(plain(&mut client, "\0alice\0alice-secret").await.error_code, illegal);
+}
+
+#[tokio::test]
+async fn an_authentication_is_not_interrupted_by_other_requests() {
+    let (address, _broker) = sasl_target().await;
+    let mut client = Client::connect(&address).await;
+    assert_eq!(handshake(&mut client, "PLAIN").await.error_code, 0);
+    let response = client.send(5, &ListGroupsRequest::default()).await;
+    assert_eq!(response.error_code, ResponseError::IllegalSaslState.code());
+    assert!(is_closed(&mut client).await);
+}
+
+#[tokio::test]
+async fn a_scram_client_that_is_not_known_or_has_no_proof_is_told_no_more_than_that() {
+    let (address, _broker) = sasl_target().await;
+    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        for user in ["alice", "nobody"] {
+            let mut client = Client::connect(&address).await;
+            assert_eq!(handshake(&mut client, mechanism).await.error_code, 0);
+            let mut response = plain(&mut client, &format!("n,,n={user},r=abcdef")).await;
+            if user == "alice" {
+                assert_eq!(response.error_code, 0);
+                let first = String::from_utf8(response.auth_bytes.to_vec()).unwrap();
+                assert!(first.starts_with("r=abcdef") && first.contains(",s=") && first.contains(",i="), "{first}");
+                let nonce = first.split(',').next().unwrap();
+                let size = if mechanism.ends_with("256") { 43 } else { 86 };
+                let padding = if size == 43 { "=" } else { "==" };
+                let forged = format!("c=biws,{nonce},p={}{padding}", "A".repeat(size));
+                response = plain(&mut client, &forged).await;
+            }
+            assert_eq!(response.error_code, ResponseError::SaslAuthenticationFailed.code(), "{user}");
+            let words = format!(
+                "Authentication failed during authentication due to invalid credentials with SASL mechanism {mechanism}"
+            );
+            assert_eq!(response.error_message.as_deref(), Some(words.as_str()), "{user}");
+            assert!(is_closed(&mut client).await);
+        }
+    }
 }
 
 #[tokio::test]
@@ -87,7 +140,7 @@ async fn a_mechanism_that_is_not_enabled_is_refused_with_those_that_are() {
 
 #[tokio::test]
 async fn wrong_passwords_are_told_in_kafkas_words_and_end_the_connection() {
-    let broker = with_sasl(&Mechanism::ALL, None).await;
+    let (address, _broker) = sasl_target().await;
     for (token, words) in [
         ("\0alice\0wrong", "Authentication failed: Invalid username or password"),
         ("\0nobody\0alice-secret", "Authentication failed: Invalid username or password"),
@@ -99,14 +152,13 @@ async fn wrong_passwords_are_told_in_kafkas_words_and_end_the_connection() {
             "Authentication failed: Client requested an authorization id that is different from username",
         ),
     ] {
-        let mut client = Client::connect(&broker.bootstrap()).await;
+        let mut client = Client::connect(&address).await;
         handshake(&mut client, "PLAIN").await;
         let response = plain(&mut client, token).await;
         assert_eq!(response.error_code, ResponseError::SaslAuthenticationFailed.code());
         assert_eq!(response.error_message.as_deref(), Some(words));
         assert!(is_closed(&mut client).await);
     }
-    broker.stop().await;
 }
 
 #[tokio::test]

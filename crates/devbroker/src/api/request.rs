@@ -5,6 +5,7 @@ use super::{Context, api_versions, coordinated, dispatch, refuse, throttle, touc
 use crate::broker::Shared;
 use crate::faults::{Api, Arrived, FaultAction, Taken};
 use crate::quotas::Quota;
+use crate::security::Denied;
 use crate::server::Connection;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
@@ -50,7 +51,8 @@ pub(crate) async fn handle(shared: &Shared, connection: &Connection, mut frame: 
     if !supported && api != Api::ApiVersions {
         return Reply::Close("an API version that this broker does not have").into();
     }
-    if let Err(reason) = connection.authentication.admits(api) {
+    let denied = connection.authentication.admits(api).err();
+    if let Some(Denied::Closed(reason)) = denied {
         return Reply::Close(reason).into();
     }
     let header_version = if supported { wire::request_header_version(key, version) } else { 1 };
@@ -63,6 +65,15 @@ pub(crate) async fn handle(shared: &Shared, connection: &Connection, mut frame: 
     let client_id = header.client_id.as_deref().unwrap_or("");
     let mut cx =
         Context { shared, connection, client_id, version, fault: 0, fault_place: None, throttle: AtomicU32::new(0) };
+    if denied.is_some() {
+        // In the middle of an authentication a real broker answers, and closes then.
+        let code = ResponseError::IllegalSaslState.code();
+        let refused = refuse::reply(&cx, api, header.correlation_id, frame, code).ok().flatten();
+        return match refused {
+            Some(Reply::Frame(frame)) => Reply::Piece(frame.freeze()).into(),
+            _ => Reply::Close("a request in the middle of an authentication").into(),
+        };
+    }
     let request = Request { api, correlation: header.correlation_id, body: frame, size };
     let fault = shared.faults.take(&Arrived::new(api, version, client_id, connection.node, &|| {
         touched::touched(&cx, api, request.body.clone())

@@ -8,6 +8,6 @@ mod scram;
 mod tls;
 
 pub use config::{ClientCertificates, Listener, Mechanism, Protocol, Security, Tls, User};
-pub(crate) use sasl::{Authentication, Users};
+pub(crate) use sasl::{Authentication, Denied, Users};
 pub(crate) use tls::Encryption;
 pub use tls::{Authority, Identity};

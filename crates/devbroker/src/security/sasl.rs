@@ -84,6 +84,15 @@ impl std::fmt::Debug for Authentication {
     }
 }
 
+/// A request that must not be answered as usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// The connection is closed, for this reason.
+    Closed(&'static str),
+    /// It is told that this is no time for it, then the connection is closed.
+    Answered,
+}
+
 /// A refused step: the code, a text for the client, and whether the connection ends with it.
 pub(crate) struct Refused {
     pub error: ResponseError,
@@ -108,20 +117,20 @@ impl Authentication {
         Self { stage: Mutex::new(if required { Stage::Fresh } else { Stage::Open }) }
     }
 
-    /// Whether a request may be answered now; otherwise the connection is closed, for this reason.
-    pub fn admits(&self, api: Api) -> Result<(), &'static str> {
+    /// Whether a request may be answered now.
+    pub fn admits(&self, api: Api) -> Result<(), Denied> {
         let authenticates = matches!(api, Api::SaslHandshake | Api::SaslAuthenticate);
         match &*lock(&self.stage) {
             Stage::Open => Ok(()),
             Stage::Fresh if matches!(api, Api::ApiVersions | Api::SaslHandshake) => Ok(()),
-            Stage::Fresh => Err("a request before authentication"),
+            Stage::Fresh => Err(Denied::Closed("a request before authentication")),
             Stage::Chosen { .. } if api == Api::SaslAuthenticate => Ok(()),
-            Stage::Chosen { .. } => Err("a request in the middle of an authentication"),
+            Stage::Chosen { .. } => Err(Denied::Answered),
             Stage::Authenticated { until: Some(until), .. } if !authenticates && Instant::now() >= *until => {
-                Err("an authentication that was not renewed in time")
+                Err(Denied::Closed("an authentication that was not renewed in time"))
             }
             Stage::Authenticated { .. } => Ok(()),
-            Stage::Failed => Err("a request after a failed authentication"),
+            Stage::Failed => Err(Denied::Closed("a request after a failed authentication")),
         }
     }
 
