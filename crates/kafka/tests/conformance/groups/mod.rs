@@ -68,8 +68,11 @@ async fn settle(consumers: &mut [&mut Consumer], counts: &[usize]) {
             consumer.poll(Duration::from_millis(20)).await.unwrap();
         }
         if consumers.iter().zip(counts).all(|(consumer, count)| consumer.assignment().len() == *count) {
-            // What they have they hear of, too.
+            // What they have they hear of, too, when its positions are known.
             for consumer in consumers.iter_mut() {
+                while consumer.assignment().iter().any(|at| consumer.position(at).is_none()) {
+                    consumer.poll(Duration::from_millis(20)).await.unwrap();
+                }
                 while let Polled::Assigned(_) = consumer.poll(Duration::from_millis(20)).await.unwrap() {}
             }
             return;
