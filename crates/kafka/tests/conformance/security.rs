@@ -342,20 +342,21 @@ async fn a_mechanism_that_the_broker_does_not_do_is_refused_with_those_it_does(_
 
 rule!(a_connection_that_cannot_renew_its_session_is_replaced: dev);
 async fn a_connection_that_cannot_renew_its_session_is_replaced(_on: Harness) {
-    let greetings = AtomicUsize::new(0);
+    const SESSION: Duration = Duration::from_secs(2);
+    let last = AtomicUsize::new(usize::MAX);
     let fake = FakeBroker::start(SASL_KEYS, move |asked| match asked.key {
         // The first of each connection is taken, the second, which renews, is not.
-        ApiKey::SaslHandshake if greetings.fetch_add(1, Ordering::Relaxed) % 2 == 1 => Reply::Close,
+        ApiKey::SaslHandshake if last.swap(asked.connection, Ordering::Relaxed) == asked.connection => Reply::Close,
         ApiKey::SaslHandshake => greeted(asked),
-        ApiKey::SaslAuthenticate => sasl_answer(asked, "", 200),
+        ApiKey::SaslAuthenticate => sasl_answer(asked, "", SESSION.as_millis().try_into().unwrap()),
         _ => Reply::Body(body(&metadata(asked, &[(1, 1)]), asked.version)),
     })
     .await;
     let admin = admin(&as_user(&fake.address(), "PLAIN", &[]));
-    for connections in 1..=4 {
+    for connections in 1..=3 {
         admin.describe_topic("t").await.unwrap();
         assert_eq!(fake.connections().0, connections);
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(SESSION).await;
     }
 }
 
