@@ -106,6 +106,10 @@ impl Shared {
         }
     }
 
+    pub(super) fn has_queued(&self) -> bool {
+        !self.queue().is_empty()
+    }
+
     pub(super) fn pop(&self) -> Option<Outgoing> {
         self.queue().pop_front()
     }

@@ -190,10 +190,11 @@ impl Driver {
 
     async fn write_frames(&self, mut writer: impl AsyncWrite + Unpin + Send) -> Result<(), Cause> {
         loop {
-            let Some(outgoing) = self.shared.pop() else {
+            // It stays in the queue while it must wait: should the connection end, its owner hears of it only when the reason is stored.
+            if !self.shared.has_queued() {
                 self.shared.wake.notified().await;
                 continue;
-            };
+            }
             while let Some(until) = self.shared.muted_until() {
                 // Boxed, as what follows: large and rare.
                 Box::pin(tokio::time::sleep_until(until)).await;
@@ -201,6 +202,7 @@ impl Driver {
             if let Some(renewal) = self.shared.take_renewal() {
                 Box::pin(self.renew(&mut writer, renewal)).await?;
             }
+            let Some(outgoing) = self.shared.pop() else { continue };
             let Outgoing { frame, correlation_id, reply, memory, written } = outgoing;
             self.traffic.sending(&frame, correlation_id, reply, memory);
             write_all(&mut writer, &frame).await.map_err(|error| cannot("write", &error))?;
