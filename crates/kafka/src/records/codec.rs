@@ -20,6 +20,9 @@ fn limit(compressed: usize) -> usize {
     compressed.saturating_mul(GREATEST_RATIO).clamp(ALWAYS_TAKEN, i32::MAX as usize)
 }
 
+/// The level of LZ4 that stands for its fast form; all others search longer (KIP-390).
+const LZ4_FAST: i32 = 9;
+
 /// A codec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Compression {
@@ -115,14 +118,10 @@ impl Compression {
                     out.truncate(start + 4 + len);
                 }
             }
-            Self::Lz4 => {
-                let frame = lz4_flex::frame::FrameInfo::new()
-                    .block_size(lz4_flex::frame::BlockSize::Max64KB)
-                    .block_mode(lz4_flex::frame::BlockMode::Independent);
-                let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(frame, out);
-                encoder.write_all(records).map_err(|error| failed(&error))?;
-                encoder.finish().map_err(|error| failed(&error))?;
-            }
+            Self::Lz4 => match level.filter(|level| *level != LZ4_FAST) {
+                None => lz4_fast(records, out).map_err(|error| failed(&error))?,
+                Some(level) => lz4_high(level, records, out).map_err(|error| failed(&error))?,
+            },
             Self::Zstd => {
                 let mut encoder =
                     zstd::stream::write::Encoder::new(out, level.unwrap_or(zstd::DEFAULT_COMPRESSION_LEVEL))
@@ -170,6 +169,29 @@ impl Compression {
         }
         self.decompress(compressed)
     }
+}
+
+/// LZ4 as it is packed by default: fast.
+fn lz4_fast(records: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
+    let frame = lz4_flex::frame::FrameInfo::new()
+        .block_size(lz4_flex::frame::BlockSize::Max64KB)
+        .block_mode(lz4_flex::frame::BlockMode::Independent);
+    let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(frame, out);
+    encoder.write_all(records)?;
+    encoder.finish()?;
+    Ok(())
+}
+
+/// LZ4 by the slower search of that level.
+fn lz4_high(level: i32, records: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut encoder = lz4::EncoderBuilder::new()
+        .level(u32::try_from(level).unwrap_or(1))
+        .block_size(lz4::BlockSize::Max64KB)
+        .block_mode(lz4::BlockMode::Independent)
+        .checksum(lz4::ContentChecksum::NoChecksum)
+        .build(out)?;
+    encoder.write_all(records)?;
+    encoder.finish().1
 }
 
 /// Clients of format 0 computed the checksum of an LZ4 frame's descriptor over the magic number too; this sets the right one.

@@ -121,3 +121,21 @@ fn a_raw_snappy_block_without_the_java_framing_is_read() {
     let raw = snap::raw::Encoder::new().compress_vec(b"hello hello hello").unwrap();
     assert_eq!(Compression::Snappy.decompress(&raw).unwrap(), b"hello hello hello");
 }
+
+#[test]
+fn every_level_of_lz4_is_read_back_and_slower_ones_are_smaller() {
+    let records: Vec<u8> =
+        (0..60_000u32).flat_map(|n| format!("{:x};", n.wrapping_mul(2_654_435_761) % 5_000).into_bytes()).collect();
+    let packed = |level| {
+        let mut out = Vec::new();
+        Compression::Lz4.compress(level, &records, &mut out).unwrap();
+        assert_eq!(Compression::Lz4.decompress(&out).unwrap(), records, "{level:?}");
+        out.len()
+    };
+    let (default, nine, twelve) = (packed(None), packed(Some(9)), packed(Some(12)));
+    assert_eq!(default, nine, "nine stands for the fast form, as in Java");
+    assert!(twelve < nine, "{twelve} < {nine}");
+    for level in 1..=17 {
+        packed(Some(level));
+    }
+}
