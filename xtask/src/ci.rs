@@ -21,6 +21,9 @@ pub enum Extent {
 /// Whether the suites that start `milena` as a worker run. One line to switch them off while the worker cannot start.
 const MILENA_IS_A_WORKER: bool = true;
 
+/// Set where rules of the Kafka client may kill brokers, which takes long.
+const FAULTS: &str = "MILENA_FAULTS";
+
 /// A check's name and what it runs.
 type Check = (&'static str, fn() -> Result<()>);
 
@@ -82,7 +85,11 @@ fn suites(extent: Extent) -> Result<Tally> {
         }
         tally::run(command)
     };
-    total.add(run(&mut shell::cargo(&["test", "--workspace", "--exclude", "milena-e2e", "--no-fail-fast"]))?);
+    let mut own = shell::cargo(&["test", "--workspace", "--exclude", "milena-e2e", "--no-fail-fast"]);
+    if extent == Extent::Full {
+        own.env(FAULTS, "1");
+    }
+    total.add(run(&mut own)?);
     if extent == Extent::Full && broker.is_some() {
         for command in &mut conformance() {
             total.add(run(command)?);
@@ -107,9 +114,9 @@ fn suites(extent: Extent) -> Result<Tally> {
 fn conformance() -> [Command; 2] {
     let rules = ["test", "--release", "--package", "milena-kafka", "--test", "conformance", "--"];
     let mut long = shell::cargo(&rules);
-    long.args(["--ignored", "--test-threads", "1"]);
+    long.args(["--ignored", "--test-threads", "1"]).env(FAULTS, "1");
     let mut faults = shell::cargo(&rules);
-    faults.arg("::fault::").env("MILENA_REPEAT", "20");
+    faults.arg("::fault::").env(FAULTS, "1").env("MILENA_REPEAT", "20");
     [long, faults]
 }
 
