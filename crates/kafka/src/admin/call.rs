@@ -236,6 +236,11 @@ pub(super) fn all_done<K>(outcomes: BTreeMap<K, Result<()>>) -> Result<()> {
     outcomes.into_values().find(Result::is_err).unwrap_or(Ok(()))
 }
 
+/// An answer that says nothing of what was asked.
+pub(super) fn unanswered(doing: &str) -> Error {
+    Error::protocol(doing, "the broker did not answer for it")
+}
+
 /// A broker's refusal of one thing, if its code is one.
 pub(super) fn refusal(
     doing: impl FnOnce() -> String,

@@ -51,8 +51,14 @@ fn lane(key: i16) -> Lane {
         ApiKey::InitProducerId,
         ApiKey::WriteTxnMarkers,
     ];
-    const COMMITTING: [ApiKey; 4] =
-        [ApiKey::OffsetCommit, ApiKey::OffsetDelete, ApiKey::DeleteGroups, ApiKey::LeaveGroup];
+    const COMMITTING: [ApiKey; 5] = [
+        ApiKey::OffsetCommit,
+        ApiKey::OffsetDelete,
+        ApiKey::DeleteGroups,
+        ApiKey::LeaveGroup,
+        // May have to look at remote storage.
+        ApiKey::ListOffsets,
+    ];
     match ApiKey::try_from(key) {
         Ok(key) if PARKING.contains(&key) => Lane::Admin,
         Ok(key) if COMMITTING.contains(&key) => Lane::Offsets,

@@ -11,7 +11,7 @@ use kafka_protocol::messages::incremental_alter_configs_request::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::Admin;
-use super::call::{controller_error_passes, refusal};
+use super::call::{controller_error_passes, refusal, unanswered};
 use super::client::Wanted;
 use crate::error::{Error, Result};
 
@@ -222,8 +222,8 @@ impl Admin {
                 let outcomes = response.responses.into_iter();
                 outcomes
                     .map(|outcome| refusal(|| doing.clone(), outcome.error_code, outcome.error_message.as_ref()))
-                    .find(Result::is_err)
-                    .unwrap_or(Ok(()))
+                    .reduce(Result::and)
+                    .unwrap_or_else(|| Err(unanswered(doing)))
             }
         })
         .await

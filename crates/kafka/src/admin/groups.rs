@@ -13,7 +13,7 @@ use kafka_protocol::messages::leave_group_request::{LeaveGroupRequest, MemberIde
 use kafka_protocol::messages::list_groups_request::ListGroupsRequest;
 use kafka_protocol::protocol::StrBytes;
 
-use super::call::{coordinator_error_passes, refusal};
+use super::call::{coordinator_error_passes, refusal, unanswered};
 use super::client::Wanted;
 use super::group_offsets::group_id;
 use super::{AclOperation, Admin, DescribeOptions};
@@ -270,8 +270,8 @@ impl Admin {
                 let outcomes = response.results.into_iter();
                 outcomes
                     .map(|outcome| refusal(|| doing.clone(), outcome.error_code, None))
-                    .find(Result::is_err)
-                    .unwrap_or(Ok(()))
+                    .reduce(Result::and)
+                    .unwrap_or_else(|| Err(unanswered(doing)))
             }
         })
         .await

@@ -15,7 +15,7 @@ use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::Admin;
-use super::call::{controller_error_passes, refusal, unless_all_unreachable};
+use super::call::{controller_error_passes, refusal, unanswered, unless_all_unreachable};
 use super::client::Wanted;
 use super::offsets::by_topic;
 use super::topics::{NewTopic, topic_name};
@@ -167,8 +167,8 @@ impl Admin {
                 let outcomes = response.results.into_iter();
                 outcomes
                     .map(|topic| refusal(|| doing.clone(), topic.error_code, topic.error_message.as_ref()))
-                    .find(Result::is_err)
-                    .unwrap_or(Ok(()))
+                    .reduce(Result::and)
+                    .unwrap_or_else(|| Err(unanswered(doing)))
             }
         })
         .await

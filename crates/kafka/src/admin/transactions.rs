@@ -14,7 +14,7 @@ use kafka_protocol::messages::{ProducerId, TransactionalId};
 use kafka_protocol::protocol::StrBytes;
 
 use super::Admin;
-use super::call::{coordinator_error_passes, refusal};
+use super::call::{coordinator_error_passes, refusal, unanswered};
 use super::client::Wanted;
 use super::topics::topic_name;
 use crate::TopicPartition;
@@ -195,8 +195,8 @@ impl Admin {
                 answers
                     .flat_map(|topic| topic.partitions)
                     .map(|part| refusal(|| doing.clone(), part.error_code, None))
-                    .find(Result::is_err)
-                    .unwrap_or(Ok(()))
+                    .reduce(Result::and)
+                    .unwrap_or_else(|| Err(unanswered(doing)))
             }
         })
         .await

@@ -59,11 +59,14 @@ fn module(name: String, tokens: &mut Tokens<'_>) -> Result<LoginModule, String> 
         match (tokens.next(), tokens.next()) {
             (Token::Mark('='), Token::Text(value)) => options.push((key, Secret::new(value))),
             (Token::Mark('='), Token::Number) => {
-                return Err(format!(
-                    "the value of '{key}' in JAAS config starts like a number; put it in double quotes"
-                ));
+                return Err("a value in JAAS config starts like a number; put it in double quotes".to_owned());
             }
-            _ => return Err(format!("Value not specified for key '{key}' in JAAS config")),
+            _ => {
+                // Only what is surely a name is shown: behind a value that was not quoted, its rest stands here.
+                let known = ["username", "password", "tokenauth"].contains(&key.as_str());
+                let name = if known { format!(" for key '{key}'") } else { String::new() };
+                return Err(format!("Value not specified{name} in JAAS config; are all values in double quotes?"));
+            }
         }
     }
 }

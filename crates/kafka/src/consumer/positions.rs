@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic};
@@ -17,7 +18,7 @@ use crate::config::ConsumerConfig;
 use crate::error::Result;
 use crate::error_code::ErrorCode;
 use crate::group::Coordinator;
-use crate::net::{Cluster, Target};
+use crate::net::{Cluster, Lane, Target};
 use crate::offset_and_metadata::OffsetAndMetadata;
 
 /// The end of the log, as ListOffsets says it.
@@ -102,7 +103,9 @@ pub(super) async fn look_up(
         }
         request
     };
-    let result = cluster.call(Target::Node(node), build).await.map(|response| {
+    // It may wait there, so it does not stand in the way of heartbeats and metadata.
+    let asking = cluster.call_within(Target::Node(node), Lane::Offsets, Duration::ZERO, build);
+    let result = asking.await.map(|response| {
         let mut found = HashMap::new();
         for topic in response.topics {
             for of in topic.partitions {

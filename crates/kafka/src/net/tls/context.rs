@@ -16,6 +16,7 @@ use super::client_key::ClientKeys;
 use super::settings::{StoreSource, TlsSettings};
 use super::store::{About, Store, StoreError};
 use super::verifier::Verifier;
+use super::version1;
 use crate::error::{Error, Result};
 
 /// Files are looked at this often at most, and only when a connection is opened.
@@ -30,6 +31,8 @@ pub(crate) struct TlsContext {
 struct Current {
     config: Arc<ClientConfig>,
     files: Vec<File>,
+    /// Changed files that could not be used and were said to be so.
+    refused: Option<Vec<File>>,
     checked: Instant,
 }
 
@@ -67,7 +70,7 @@ impl TlsContext {
         // Before the stores, so that a change in between is seen later.
         let files = files(&settings);
         let config = build(&settings)?;
-        Ok(Self { settings, current: Mutex::new(Current { config, files, checked: Instant::now() }) })
+        Ok(Self { settings, current: Mutex::new(Current { config, files, refused: None, checked: Instant::now() }) })
     }
 
     pub(in crate::net) fn checks_host(&self) -> bool {
@@ -95,11 +98,16 @@ impl TlsContext {
                 current.config = config;
             }
             Err(error) => {
-                tracing::warn!(%error, "changed key stores cannot be used; new connections go on with what was read before");
+                // Tried again with the next look: a file may become readable without another change.
+                if current.refused.as_ref() != Some(&files) {
+                    tracing::warn!(%error, "changed key stores cannot be used; new connections go on with what was read before");
+                    current.refused = Some(files);
+                }
+                return;
             }
         }
-        // Also when they cannot be used: they are read again when they change again.
         current.files = files;
+        current.refused = None;
     }
 
     #[cfg(test)]
@@ -219,8 +227,8 @@ fn trusted(settings: &TlsSettings) -> Result<Trusted> {
     if anchors.is_empty() {
         return TRUSTSTORE.refuse(source, "it holds no certificates to trust");
     }
-    // Those that are no authorities can still be shown by a broker itself.
-    roots.add_parsable_certificates(anchors.iter().cloned());
+    // Those that are no authorities can still be shown by a broker itself, but what they signed proves nothing.
+    roots.add_parsable_certificates(anchors.iter().filter(|anchor| version1::may_sign(anchor)).cloned());
     Ok((roots, anchors))
 }
 

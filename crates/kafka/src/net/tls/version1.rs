@@ -15,6 +15,20 @@ pub(super) fn parse<'a>(own: &'a CertificateDer<'_>) -> Option<X509Certificate<'
     (parsed.version() == X509Version::V1).then_some(parsed)
 }
 
+/// Whether a certificate of the trust store is one of an authority: as in Java, version 3 has to say so, older ones cannot.
+pub(super) fn may_sign(anchor: &CertificateDer<'_>) -> bool {
+    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(anchor) else { return false };
+    if parsed.version() != X509Version::V3 {
+        return true;
+    }
+    let is_authority = matches!(parsed.basic_constraints(), Ok(Some(constraints)) if constraints.value.ca);
+    let signs = match parsed.key_usage() {
+        Ok(usage) => usage.is_none_or(|usage| usage.value.key_cert_sign()),
+        Err(_) => false,
+    };
+    is_authority && signs
+}
+
 /// Whether it is valid now and signed by one of `anchors`.
 pub(super) fn check(
     own: &X509Certificate<'_>,
@@ -30,7 +44,7 @@ pub(super) fn check(
         _ => return Err(CertificateError::Expired.into()),
     }
     let signed = Signed::of(der).ok_or(CertificateError::BadEncoding)?;
-    let issuers = anchors.iter().filter_map(|anchor| x509_parser::parse_x509_certificate(anchor).ok());
+    let issuers = anchors.iter().filter(|anchor| may_sign(anchor)).filter_map(|anchor| x509_parser::parse_x509_certificate(anchor).ok());
     let mut last = CertificateError::UnknownIssuer;
     for (_, issuer) in issuers.filter(|(_, issuer)| issuer.subject().as_raw() == own.issuer().as_raw()) {
         let Some(key) = Key::of(issuer.public_key().raw) else { continue };
