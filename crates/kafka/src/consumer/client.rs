@@ -303,7 +303,8 @@ impl Consumer {
         while let Some(Some(done)) = self.fetching.underway.next().now_or_never() {
             self.fetching.absorb(done);
         }
-        if self.fetching.nothing_to_find() && self.refresh.is_none() && now < self.refresh_at {
+        let idle = self.fetching.nothing_to_find() && !self.fetching.is_stale();
+        if idle && self.refresh.is_none() && now < self.refresh_at {
             return;
         }
         self.start_work();

@@ -158,6 +158,11 @@ impl Fetching {
         self.changed = true;
     }
 
+    /// Whether metadata turned out to be out of date.
+    pub(super) fn is_stale(&self) -> bool {
+        self.stale
+    }
+
     /// Whether metadata turned out to be out of date since the last call.
     pub(super) fn take_stale(&mut self) -> bool {
         std::mem::take(&mut self.stale)
@@ -209,6 +214,10 @@ impl Fetching {
                 Err(error) => return Err(error),
             }
             self.changed |= before > refill && partition.buffered() <= refill;
+            if taken >= limit {
+                // The others come first next time, so that none waits for the end of another's backlog.
+                self.ready.rotate_left(1);
+            }
         }
         Ok((taken > 0).then_some(batches))
     }
@@ -470,7 +479,9 @@ impl Fetching {
 
     fn absorb_partition(&mut self, asked: &Asked, answer: Answer, now: Instant) {
         let max_age = self.config().client.metadata_max_age;
-        let current = |partition: &&mut Partition| partition.jump == asked.jump;
+        // Two brokers can have been asked: what comes for an offset that is passed by now is of no use, and its aborted list neither.
+        let current =
+            |partition: &&mut Partition| partition.jump == asked.jump && partition.fetch_offset == asked.offset;
         let Some(partition) = self.partitions.get_mut(&asked.at).filter(current) else { return };
         if let Some(code) = answer.code {
             self.absorb_refusal(asked, code, now);

@@ -37,7 +37,10 @@ pub(super) enum Listener<'a> {
 
 pub(super) struct TopicQueues {
     pub name: Arc<str>,
+    /// Never removed: what waits for a partition that is gone fails by its deadline, or the topic comes back.
     pub partitions: Vec<PartitionQueue>,
+    /// Partitions that the topic has now.
+    pub count: usize,
     pub sticky: Sticky,
     /// Compressed size over uncompressed size, as it is expected of the next batch.
     pub ratio: f32,
@@ -73,6 +76,8 @@ pub(super) struct Accumulator {
     /// Batches with a number below do not wait for more records.
     pub flush_below: u64,
     pub ends: Ends,
+    /// A record named a partition that is not known.
+    pub partitions_wanted: bool,
     /// Somebody waits for news that there are.
     pub told: bool,
     pub identities: Identities,
@@ -103,6 +108,7 @@ impl Accumulator {
             next_batch: 0,
             flush_below: 0,
             ends: Ends::new(completions, metrics),
+            partitions_wanted: false,
             told: false,
             identities: Identities::default(),
             transaction: config.transactional_id.as_ref().map(|id| Box::new(Transaction::new(id))),
@@ -115,7 +121,7 @@ impl Accumulator {
     /// Number of a topic's partitions, if it is known.
     pub(super) fn partitions(&self, topic: &str) -> Option<usize> {
         let topic = self.topics.get(*self.by_name.get(topic)?)?;
-        (!topic.partitions.is_empty()).then_some(topic.partitions.len())
+        (topic.count > 0).then_some(topic.count)
     }
 
     /// Topics that are in use, for metadata.
@@ -133,6 +139,7 @@ impl Accumulator {
             self.topics.push(TopicQueues {
                 name: Arc::clone(name),
                 partitions: Vec::new(),
+                count: 0,
                 sticky: Sticky::default(),
                 ratio: 1.0,
                 last_used: Instant::now(),
@@ -140,8 +147,8 @@ impl Accumulator {
             self.topics.len() - 1
         });
         let Some(queues) = self.topics.get_mut(index) else { return };
-        // Partitions are never removed: batches for them fail by their deadline, or the topic comes back.
-        let count = topic.partitions.len().max(queues.partitions.len());
+        queues.count = topic.partitions.len();
+        let count = queues.count.max(queues.partitions.len());
         queues.partitions.resize_with(count, PartitionQueue::default);
         for (partition, queue) in queues.partitions.iter_mut().enumerate() {
             queue.leader = topic.partitions.get(partition).and_then(|partition| partition.leader);
@@ -153,7 +160,7 @@ impl Accumulator {
     pub(super) fn find(&self, name: &str, last: Option<usize>) -> Option<usize> {
         let same = |index: &usize| self.topics.get(*index).is_some_and(|topic| &*topic.name == name);
         let index = last.filter(same).or_else(|| self.by_name.get(name).copied())?;
-        self.topics.get(index).is_some_and(|topic| !topic.partitions.is_empty()).then_some(index)
+        self.topics.get(index).is_some_and(|topic| topic.count > 0).then_some(index)
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -191,7 +198,7 @@ impl Accumulator {
             return Err(Error::RecordTooLarge { size: total, limit: config.buffer_memory, key: "buffer.memory" });
         }
         let Some(topic) = self.topics.get_mut(topic_index) else { return Ok(Append::UnknownTopic) };
-        let count = topic.partitions.len();
+        let count = topic.count;
         let mut sticky = false;
         let partition = match (record.partition, record.key) {
             (Some(partition), _) => partition,
@@ -212,8 +219,14 @@ impl Accumulator {
                 }
             }
         };
-        let index = usize::try_from(partition).unwrap_or(usize::MAX);
-        let Some(queue) = topic.partitions.get_mut(index) else {
+        let Ok(index) = usize::try_from(partition) else {
+            let doing = format!("cannot write to partition {partition} of topic {}", topic.name);
+            return Err(Error::illegal(doing, "numbers of partitions are not negative"));
+        };
+        let Some(queue) = topic.partitions.get_mut(index).filter(|_| index < count) else {
+            // The topic may have got more partitions since it was looked at.
+            self.partitions_wanted = true;
+            *wake = true;
             return Err(Error::Broker {
                 doing: format!("cannot write to partition {partition} of topic {}, which has {count}", topic.name),
                 code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,

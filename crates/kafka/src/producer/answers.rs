@@ -139,12 +139,14 @@ impl Accumulator {
     ) -> bool {
         let Some(mut batch) = self.take_back(sent) else { return false };
         batch.maybe_written = true;
-        if error.is_retriable() && !batch.told && self.may_try_again(config, &batch, now) {
+        // A connection that ended because it was refused is like any other that ended: the next one shows whether it is for good.
+        let passes = error.is_retriable() || error.is_authentication();
+        if passes && !batch.told && self.may_try_again(config, &batch, now) {
             self.again(config, sent, batch, error, now);
         } else {
             self.lost(sent, batch, error.clone());
         }
-        error.is_retriable()
+        passes
     }
 
     fn take_back(&mut self, sent: &SentBatch) -> Option<Batch> {

@@ -165,6 +165,8 @@ impl Batch {
     /// Takes it back, for another attempt.
     pub(super) fn keep(&mut self, sealed: &Sealed) {
         self.content = Content::Sealed(sealed.bytes.clone(), sealed.identity);
+        // From here on the broker judges it under the numbers that it has now.
+        self.renumbered = false;
     }
 
     /// The sequence number of its last record.

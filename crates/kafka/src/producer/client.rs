@@ -308,11 +308,10 @@ async fn until_memory(shared: &Shared) -> Result<MutexGuard<'_, Accumulator>> {
         progress.as_mut().enable();
         let (_waiting, granted) = {
             let mut accumulator = shared.lock();
-            if let Some(refusal) = accumulator.refusal() {
+            let refusal = accumulator.refusal().or_else(|| shared.has_ended().then(closed));
+            if let Some(refusal) = refusal {
+                accumulator.prepaid = None;
                 return Err(refusal);
-            }
-            if shared.has_ended() {
-                return Err(closed());
             }
             let needed = accumulator.wanted.max(shared.config.batch_size).min(shared.config.buffer_memory);
             let enough = accumulator.available >= needed;

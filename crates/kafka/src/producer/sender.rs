@@ -146,6 +146,7 @@ impl Sender {
             }
             let complete = accumulator.ends.are_complete_below(u64::MAX);
             let told = std::mem::take(&mut accumulator.told);
+            self.stale |= std::mem::take(&mut accumulator.partitions_wanted);
             (drained, job, accumulator.state, complete, told)
         };
         if told {
@@ -271,6 +272,11 @@ impl Sender {
             for (one, error) in &unsendable {
                 accumulator.unsendable(one, Error::protocol(format!("cannot write to {}", one.topic), error));
             }
+        }
+        // Compressed batches need less memory than they held, and those that cannot be sent none.
+        self.shared.progress.notify_waiters();
+        if !unsendable.is_empty() {
+            self.shared.wake.notify_one();
         }
         if sent.is_empty() {
             return;

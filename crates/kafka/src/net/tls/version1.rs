@@ -44,7 +44,10 @@ pub(super) fn check(
         _ => return Err(CertificateError::Expired.into()),
     }
     let signed = Signed::of(der).ok_or(CertificateError::BadEncoding)?;
-    let issuers = anchors.iter().filter(|anchor| may_sign(anchor)).filter_map(|anchor| x509_parser::parse_x509_certificate(anchor).ok());
+    let issuers = anchors
+        .iter()
+        .filter(|anchor| may_sign(anchor))
+        .filter_map(|anchor| x509_parser::parse_x509_certificate(anchor).ok());
     let mut last = CertificateError::UnknownIssuer;
     for (_, issuer) in issuers.filter(|(_, issuer)| issuer.subject().as_raw() == own.issuer().as_raw()) {
         let Some(key) = Key::of(issuer.public_key().raw) else { continue };

@@ -365,6 +365,11 @@ impl Coordinators {
                 }
             }
         }
+        if again.is_none() && !order.offsets.is_empty() {
+            let what = format!("commit offsets of group {} in the transaction", group.group_id);
+            let error = Error::protocol(self.doing(&what), "the coordinator did not answer for all of them");
+            again = Some(Trouble::Again { error, moved: None, pause: None });
+        }
         again.map_or(Ok(()), Err)
     }
 

@@ -137,6 +137,8 @@ pub(in crate::producer) struct Transaction {
     enrolled: Vec<(usize, usize)>,
     offsets: VecDeque<Offsets>,
     busy: bool,
+    /// It is the end of the transaction.
+    ending: bool,
 }
 
 impl Transaction {
@@ -152,6 +154,7 @@ impl Transaction {
             enrolled: Vec::new(),
             offsets: VecDeque::new(),
             busy: false,
+            ending: false,
         }
     }
 
@@ -322,6 +325,8 @@ impl Transaction {
 
     /// Nobody knows whether some records were written, and nobody will ask again.
     pub(in crate::producer) fn lost_records(&mut self) {
+        // Also while it is being aborted: their sequence numbers are missing.
+        self.needs_raise |= !self.v2;
         let reason = "the broker has not acknowledged records, which are not sent again";
         self.batch_failed(&Error::timeout(self.doing("cannot write records"), reason));
     }
@@ -405,6 +410,7 @@ impl Accumulator {
             _ => return None,
         };
         transaction.busy = true;
+        transaction.ending = matches!(job, Job::End { .. });
         Some(job)
     }
 
@@ -459,6 +465,10 @@ impl Accumulator {
                 if let Some((_, answer)) = &transaction.call {
                     answer.give(Err(error.clone()));
                 }
+            }
+            // It is being aborted already, and what failed was not that.
+            Remedy::Abort if matches!(transaction.state, State::Aborting) && !transaction.ending => {
+                transaction.needs_raise |= !transaction.v2;
             }
             Remedy::Abort if !matches!(transaction.state, State::Aborting) => {
                 transaction.needs_raise |= !transaction.v2;
