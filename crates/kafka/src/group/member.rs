@@ -359,7 +359,10 @@ impl<C: Send> Core<C> {
                             "leaving the group: the time between polls was longer than max.poll.interval.ms (of a worker: \
                              rebalance.timeout.ms); raise it, or do less between two polls, for instance with a lower max.poll.records"
                         );
-                        self.leave("the time between polls was too long").await;
+                        if let Some(farewell) = self.resign("the time between polls was too long") {
+                            // Whoever waits here may stop waiting at any time, but not between resigning and saying so.
+                            drop(spawn(farewell.say(Lane::Offsets)));
+                        }
                         return Ended::Lost("the time between polls was too long");
                     }
                     if beating.is_none() && now >= self.next_beat {
@@ -378,20 +381,41 @@ impl<C: Send> Core<C> {
         Some(self.clock.last()? + self.timings.rebalance)
     }
 
-    /// Tells the coordinator, which then need not wait for the session to time out. Nothing waits for another try. Static members
-    /// do not tell: they are expected back.
+    /// Tells the coordinator, which then need not wait for the session to time out. Nothing waits for another try.
     async fn leave(&self, reason: &'static str) {
+        let Some(farewell) = self.resign(reason) else { return };
+        let node = farewell.node;
+        farewell.say(Lane::Group).await;
+        self.coordinator.cluster.disconnect(Target::Node(node), Lane::Group);
+    }
+
+    /// From now on this is no member. Gives what is to be said to the coordinator; static members say nothing, as they are expected back.
+    fn resign(&self, reason: &'static str) -> Option<Farewell> {
         let Identity { member_id, .. } = self.coordinator.identity();
         self.coordinator.set_identity(Identity::default());
         self.coordinator.set_phase(Phase::Out);
-        let Some(node) = self.coordinator.known() else { return };
+        let node = self.coordinator.known()?;
         // A join that is held would hold this too; its connection is no use any more.
         self.coordinator.cluster.disconnect(Target::Node(node), Lane::Group);
         if member_id.is_empty() || self.coordinator.instance.is_some() {
-            return;
+            return None;
         }
+        Some(Farewell { coordinator: Arc::clone(&self.coordinator), node, member_id, reason })
+    }
+}
+
+/// A LeaveGroup request.
+struct Farewell {
+    coordinator: Arc<Coordinator>,
+    node: i32,
+    member_id: String,
+    reason: &'static str,
+}
+
+impl Farewell {
+    async fn say(self, lane: Lane) {
         let group_id = self.coordinator.group_id();
-        let member_id = StrBytes::from_string(member_id);
+        let member_id = StrBytes::from_string(self.member_id);
         let build = |version| {
             let request = LeaveGroupRequest::default().with_group_id(group_id);
             if version < 3 {
@@ -399,12 +423,11 @@ impl<C: Send> Core<C> {
             }
             let mut member = MemberIdentity::default().with_member_id(member_id);
             if version >= 5 {
-                member = member.with_reason(Some(StrBytes::from_static_str(reason)));
+                member = member.with_reason(Some(StrBytes::from_static_str(self.reason)));
             }
             request.with_members(vec![member])
         };
-        let left = self.coordinator.cluster.call_within(Target::Node(node), Lane::Group, Duration::ZERO, build).await;
-        self.coordinator.cluster.disconnect(Target::Node(node), Lane::Group);
+        let left = self.coordinator.cluster.call_within(Target::Node(self.node), lane, Duration::ZERO, build).await;
         match left {
             Ok(response) => {
                 let code = ErrorCode::from_wire(response.error_code);
