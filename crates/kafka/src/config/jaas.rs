@@ -59,16 +59,20 @@ fn module(name: String, tokens: &mut Tokens<'_>) -> Result<LoginModule, String> 
         match (tokens.next(), tokens.next()) {
             (Token::Mark('='), Token::Text(value)) => options.push((key, Secret::new(value))),
             (Token::Mark('='), Token::Number) => {
-                return Err("a value in JAAS config starts like a number; put it in double quotes".to_owned());
+                let name = known(&key).map(|name| format!(" of {name}")).unwrap_or_default();
+                return Err(format!("the value{name} in JAAS config starts like a number; put it in double quotes"));
             }
             _ => {
-                // Only what is surely a name is shown: behind a value that was not quoted, its rest stands here.
-                let known = ["username", "password", "tokenauth"].contains(&key.as_str());
-                let name = if known { format!(" for key '{key}'") } else { String::new() };
+                let name = known(&key).map(|name| format!(" for key {name}")).unwrap_or_default();
                 return Err(format!("Value not specified{name} in JAAS config; are all values in double quotes?"));
             }
         }
     }
+}
+
+/// An option as it may be shown: only what is surely a name, as behind a value that was not quoted its rest stands in that place.
+fn known(key: &str) -> Option<String> {
+    ["username", "password", "tokenauth"].contains(&key).then(|| format!("'{key}'"))
 }
 
 enum Token {
@@ -211,6 +215,8 @@ mod tests {
             ("M required password=\"hidden\"", "not terminated by semi-colon"),
             ("M required password;", "Value not specified for key 'password'"),
             ("M required password=12345hidden;", "'password' in JAAS config starts like a number"),
+            ("M required password=\"x\"hidden\";", "Value not specified in JAAS config"),
+            ("M required password=correct hidden;", "Value not specified in JAAS config"),
             ("M required password=a@hidden;", "in double quotes?"),
             // A lone slash starts a comment, so the rest of the line is gone.
             ("M required password=a/hidden;", "not terminated by semi-colon"),
