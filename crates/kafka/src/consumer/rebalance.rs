@@ -94,11 +94,9 @@ impl Consumer {
                 Some(Ok(Polled::Revoking(known)))
             }
             Event::Lost(partitions, done) => {
-                // Those that the owner has given up in good order meanwhile are not lost.
-                let held = partitions.iter().filter(|at| self.assignment.contains(*at)).cloned().collect();
                 let known = self.group.as_mut().map(|group| {
                     group.giving_up = None;
-                    group.known_of(held)
+                    group.known_of(partitions.clone())
                 });
                 self.stop_reading(&partitions);
                 done.send(()).unwrap_or(());
