@@ -85,11 +85,7 @@ fn suites(extent: Extent) -> Result<Tally> {
         }
         tally::run(command)
     };
-    let mut own = shell::cargo(&["test", "--workspace", "--exclude", "milena-e2e", "--no-fail-fast"]);
-    if extent == Extent::Full {
-        own.env(FAULTS, "1");
-    }
-    total.add(run(&mut own)?);
+    total.add(own_tests(extent, broker.as_ref())?);
     if extent == Extent::Full && broker.is_some() {
         for command in &mut conformance() {
             total.add(run(command)?);
@@ -108,6 +104,33 @@ fn suites(extent: Extent) -> Result<Tally> {
         total.add(run(rest::scenarios().args(["--worker", "java", "--broker", "dev"]))?);
     }
     Ok(total)
+}
+
+/// Own tests of all crates. In CI a few that failed get a second chance on the then quieter machine, and are named as unsteady: each is a bug to be
+/// mended, but no reason to doubt a change. The full tier knows no second chances.
+fn own_tests(extent: Extent, broker: Option<&Broker>) -> Result<Tally> {
+    const FEW: usize = 3;
+    let command = || {
+        let mut command = shell::cargo(&["test", "--workspace", "--exclude", "milena-e2e", "--no-fail-fast"]);
+        command.env("RUST_LIB_BACKTRACE", "0");
+        if let Some(broker) = broker {
+            command.env(broker::BOOTSTRAP, broker.bootstrap());
+        }
+        command
+    };
+    if extent == Extent::Full {
+        return tally::run(command().env(FAULTS, "1"));
+    }
+    let (mut tally, failures) = tally::run_naming_failures(&mut command())?;
+    let few = !failures.is_empty() && failures.len() <= FEW && tally.failed == failures.len() as u64;
+    if few {
+        let again = tally::run(command().args(["--", "--exact"]).args(&failures))?;
+        if again.failed == 0 && again.passed >= tally.failed {
+            println!("unsteady, passed the second time only: {}", failures.join(", "));
+            tally = Tally { passed: tally.passed + tally.failed, failed: 0 };
+        }
+    }
+    Ok(tally)
 }
 
 /// The rules of the Kafka client that only the full tier runs: the long ones, and those about faults twenty times in a row.

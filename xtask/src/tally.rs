@@ -32,21 +32,36 @@ impl Tally {
 /// # Errors
 /// When it cannot be started.
 pub fn run(command: &mut Command) -> Result<Tally> {
+    run_naming_failures(command).map(|(tally, _)| tally)
+}
+
+/// As [`run`], and the names of the tests that failed.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run_naming_failures(command: &mut Command) -> Result<(Tally, Vec<String>)> {
     let shown = shell::shown(command);
     println!("--- {shown}");
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {shown}"))?;
     let mut tally = Tally::default();
+    let mut failures = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
             let line = line.with_context(|| format!("cannot read the output of {shown}"))?;
             println!("{line}");
             tally.add(summary(&line));
+            failures.extend(failure(&line).map(str::to_owned));
         }
     }
     if !child.wait()?.success() && tally.failed == 0 {
         tally.failed = 1;
     }
-    Ok(tally)
+    Ok((tally, failures))
+}
+
+/// The name in `test NAME ... FAILED`.
+fn failure(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
 /// The counts in a summary line; none in any other line.
@@ -71,6 +86,13 @@ mod tests {
         let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s";
         assert_eq!(summary(line), Tally { passed: 12, failed: 3 });
         assert_eq!(summary("rest scenarios against Java: 184 passed, 0 failed"), Tally { passed: 184, failed: 0 });
+    }
+
+    #[test]
+    fn tests_that_failed_are_named() {
+        assert_eq!(failure("test groups::a_rule::real ... FAILED"), Some("groups::a_rule::real"));
+        assert_eq!(failure("test groups::a_rule::real ... ok"), None);
+        assert_eq!(failure("test result: FAILED. 1 passed; 1 failed;"), None);
     }
 
     #[test]
