@@ -40,7 +40,9 @@ async fn a_coordinator_that_moves_or_does_not_answer_costs_no_partitions(on: Har
 rule!(a_killed_coordinator_that_comes_back_finds_its_members_again: own; fault);
 async fn a_killed_coordinator_that_comes_back_finds_its_members_again(mut on: Harness) {
     let (topic, group) = (on.topic(2, &[]).await, unique("group"));
-    let mut consumers = [member(&on, &group, &[COOPERATIVE]), member(&on, &group, &[COOPERATIVE])];
+    // Sessions run from when the broker has read the group, which may be long before it takes requests.
+    let pairs = [COOPERATIVE, ("session.timeout.ms", "60000")];
+    let mut consumers = [member(&on, &group, &pairs), member(&on, &group, &pairs)];
     let [first, second] = &mut consumers;
     first.subscribe(topics(&topic));
     second.subscribe(topics(&topic));
