@@ -37,3 +37,8 @@ impl Drop for Owned {
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
 }
+
+/// Starts what blocks on a thread for such; nobody waits for it. If the runtime ends before it begins it is dropped.
+pub(crate) fn start_blocking(work: impl FnOnce() + Send + 'static) {
+    tokio::task::spawn_blocking(work);
+}

@@ -352,21 +352,35 @@ impl Cluster {
             return Ok((place, connection));
         }
         self.wait_backoff(place).await;
-        let mut servers: Vec<(i32, Address)> = match self.config.canonical_bootstrap {
-            true => (1..).zip(canonical(&self.config.bootstrap).await).map(|(id, address)| (-id, address)).collect(),
-            false => (1..).zip(&self.config.bootstrap).map(|(id, address)| (-id, address.clone())).collect(),
-        };
+        let mut servers: Vec<(i32, Address)> =
+            (1..).zip(&self.config.bootstrap).map(|(id, address)| (-id, address.clone())).collect();
         servers.shuffle(&mut rand::rng());
         let failures = self.failures(place);
         let attempts = servers.into_iter().map(|(id, address)| {
-            let attempt = async move { self.dialer().connect(id, &address, failures).await };
-            Box::pin(attempt) as Pin<Box<dyn Future<Output = Result<Connection>> + Send + '_>>
+            Box::pin(self.bootstrap_attempt(id, address, failures))
+                as Pin<Box<dyn Future<Output = Result<Connection>> + Send + '_>>
         });
         let connected = first_of(attempts).await;
         let settled = self.settle(place, lane, connected);
         drop(turn);
         self.close_gate(place, lane, gate);
         settled.map(|connection| (place, connection))
+    }
+
+    async fn bootstrap_attempt(&self, id: i32, address: Address, failures: u32) -> Result<Connection> {
+        if !self.config.canonical_bootstrap {
+            return self.dialer().connect(id, &address, failures).await;
+        }
+        let names = canonical(&address).await;
+        if names.is_empty() {
+            let doing = format!("cannot connect to broker {address}");
+            return Err(Error::disconnected(doing, "its host name cannot be resolved (client.dns.lookup)"));
+        }
+        let attempts = names.into_iter().map(|name| {
+            let attempt = async move { self.dialer().connect(id, &name, failures).await };
+            Box::pin(attempt) as Pin<Box<dyn Future<Output = Result<Connection>> + Send + '_>>
+        });
+        first_of(attempts).await
     }
 
     async fn wait_backoff(&self, place: Place) {

@@ -19,7 +19,7 @@ use super::address::Address;
 use super::connection::{Connection, Renewal};
 use super::driver::renewal_due;
 use super::frame::{decode_response, encode_request};
-use super::resolve::resolve;
+use super::resolve::{resolve, waiting};
 use super::sasl::authenticate;
 use super::stream::Stream;
 use super::tls::{TlsContext, handshake_failure};
@@ -105,10 +105,12 @@ impl Dialer<'_> {
         };
         match tokio::time::timeout(timeout, open).await {
             Ok(opened) => opened,
-            Err(_) => Err(Error::disconnected(
-                doing(),
-                format!("no connection within {} ms (socket.connection.setup.timeout.ms)", timeout.as_millis()),
-            )),
+            Err(_) => {
+                let limit =
+                    format!("no connection within {} ms (socket.connection.setup.timeout.ms)", timeout.as_millis());
+                let why = waiting(&address.host).map_or_else(String::new, |reason| format!(": {reason}"));
+                Err(Error::disconnected(doing(), format!("{limit}{why}")))
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod fifo;
 mod frame;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod lookups;
 mod metadata;
 mod resolve;
 mod sasl;
