@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{AbortHandle, JoinHandle};
 
 /// Runs `future` on the current runtime. It ends by itself when its client is gone, or is aborted by its [`Owned`] handle.
@@ -41,4 +42,12 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 /// Starts what blocks on a thread for such; nobody waits for it. If the runtime ends before it begins it is dropped.
 pub(crate) fn start_blocking(work: impl FnOnce() + Send + 'static) {
     tokio::task::spawn_blocking(work);
+}
+
+/// Runs what blocks where it is called. The other tasks of the thread are given to another one before, where the runtime has several.
+pub(crate) fn blocking_here<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }

@@ -170,7 +170,7 @@ async fn open_socket(config: &ClientConfig, target: SocketAddr) -> std::io::Resu
     Ok(stream)
 }
 
-async fn start_tls(tls: &TlsContext, stream: TcpStream, address: &Address) -> Result<Stream> {
+async fn start_tls(tls: &Arc<TlsContext>, stream: TcpStream, address: &Address) -> Result<Stream> {
     let doing = || format!("cannot connect to broker {address}");
     let name = match (ServerName::try_from(address.host.clone()), stream.peer_addr()) {
         (Ok(name), _) => name,
@@ -185,7 +185,7 @@ async fn start_tls(tls: &TlsContext, stream: TcpStream, address: &Address) -> Re
         (Err(_), Ok(peer)) => ServerName::IpAddress(peer.ip().into()),
         (Err(_), Err(error)) => return Err(Error::disconnected(doing(), error)),
     };
-    match Box::pin(TlsConnector::from(tls.config()).connect(name, stream)).await {
+    match Box::pin(TlsConnector::from(tls.config().await).connect(name, stream)).await {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
         Err(error) => Err(handshake_failure(doing(), &error)),
     }

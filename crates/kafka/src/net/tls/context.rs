@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustls::crypto::ring::default_provider;
@@ -18,9 +18,12 @@ use super::store::{About, Store, StoreError};
 use super::verifier::Verifier;
 use super::version1;
 use crate::error::{Error, Result};
+use crate::spawn::{blocking, blocking_here};
 
 /// Files are looked at this often at most, and only when a connection is opened.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
+/// A connection waits so long for that look, then goes on with what was read before.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Settings and what they come to now.
 pub(crate) struct TlsContext {
@@ -34,6 +37,18 @@ struct Current {
     /// Changed files that could not be used and were said to be so.
     refused: Option<Vec<File>>,
     checked: Instant,
+    /// Somebody looks at the files.
+    checking: bool,
+}
+
+/// A look at the files; over when it is dropped.
+struct Check(Arc<TlsContext>);
+
+impl Drop for Check {
+    fn drop(&mut self) {
+        let mut current = self.0.current();
+        (current.checked, current.checking) = (Instant::now(), false);
+    }
 }
 
 /// A file as it was when it was read.
@@ -50,18 +65,27 @@ impl fmt::Debug for TlsContext {
 }
 
 impl TlsContext {
-    /// The one context of these settings.
+    /// The one context of these settings. Reads the stores where it is called; no lock is held meanwhile, and other tasks of the thread go
+    /// on where the runtime has several threads.
     ///
     /// # Errors
     /// A store that cannot be read, by the property that names it.
     pub(crate) fn shared(settings: TlsSettings) -> Result<Arc<Self>> {
         static KNOWN: Mutex<Vec<Weak<TlsContext>>> = Mutex::new(Vec::new());
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(same) = known.iter().filter_map(Weak::upgrade).find(|context| context.settings == settings) {
+        let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let find = |known: &[Weak<Self>], settings: &TlsSettings| {
+            known.iter().filter_map(Weak::upgrade).find(|context| context.settings == *settings)
+        };
+        if let Some(same) = find(&known(), &settings) {
+            return Ok(same);
+        }
+        let new = Arc::new(blocking_here(|| Self::new(settings))?);
+        let mut known = known();
+        // Somebody else may have been faster.
+        if let Some(same) = find(&known, &new.settings) {
             return Ok(same);
         }
         known.retain(|context| context.strong_count() > 0);
-        let new = Arc::new(Self::new(settings)?);
         known.push(Arc::downgrade(&new));
         Ok(new)
     }
@@ -70,51 +94,71 @@ impl TlsContext {
         // Before the stores, so that a change in between is seen later.
         let files = files(&settings);
         let config = build(&settings)?;
-        Ok(Self { settings, current: Mutex::new(Current { config, files, refused: None, checked: Instant::now() }) })
+        let current = Current { config, files, refused: None, checked: Instant::now(), checking: false };
+        Ok(Self { settings, current: Mutex::new(current) })
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(in crate::net) fn checks_host(&self) -> bool {
         self.settings.check_host
     }
 
-    /// The configuration for a new connection. Files that changed are read again; while they cannot be used, the last that could is.
-    pub(crate) fn config(&self) -> Arc<ClientConfig> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.checked.elapsed() >= CHECK_EVERY {
-            self.reload(&mut current);
+    /// The configuration for a new connection. Files that changed are read again; while they cannot be used, the last that could is. A file
+    /// system that does not answer delays one connection for a moment, and the others not at all.
+    pub(crate) async fn config(self: &Arc<Self>) -> Arc<ClientConfig> {
+        if let Some(check) = self.check() {
+            let looked = blocking(move || check.0.reload());
+            // Boxed: rare. What comes later counts for the connections after this one.
+            drop(Box::pin(tokio::time::timeout(LOOK_TIMEOUT, looked)).await);
         }
-        Arc::clone(&current.config)
+        Arc::clone(&self.current().config)
     }
 
-    fn reload(&self, current: &mut Current) {
-        current.checked = Instant::now();
+    /// A look at the files, if it is time for one and nobody else looks.
+    fn check(self: &Arc<Self>) -> Option<Check> {
+        let mut current = self.current();
+        if current.checking || current.checked.elapsed() < CHECK_EVERY {
+            return None;
+        }
+        current.checking = true;
+        Some(Check(Arc::clone(self)))
+    }
+
+    fn reload(&self) {
         let files = files(&self.settings);
-        if files == current.files {
+        if files == self.current().files {
             return;
         }
-        match build(&self.settings) {
+        let built = build(&self.settings);
+        let mut current = self.current();
+        match built {
             Ok(config) => {
                 tracing::info!(files = ?files.iter().map(|file| &file.path).collect::<Vec<_>>(), "key stores changed and were read again");
                 current.config = config;
+                current.files = files;
+                current.refused = None;
             }
-            Err(error) => {
-                // Tried again with the next look: a file may become readable without another change.
-                if current.refused.as_ref() != Some(&files) {
-                    tracing::warn!(%error, "changed key stores cannot be used; new connections go on with what was read before");
-                    current.refused = Some(files);
-                }
-                return;
+            // Tried again with the next look: a file may become readable without another change.
+            Err(error) if current.refused.as_ref() != Some(&files) => {
+                tracing::warn!(%error, "changed key stores cannot be used; new connections go on with what was read before");
+                current.refused = Some(files);
             }
+            Err(_) => {}
         }
-        current.files = files;
-        current.refused = None;
     }
 
     #[cfg(test)]
     pub(super) fn check_again(&self) -> Arc<ClientConfig> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        self.reload(&mut current);
-        Arc::clone(&current.config)
+        self.reload();
+        Arc::clone(&self.current().config)
+    }
+
+    #[cfg(test)]
+    pub(super) fn look_next_time(&self) {
+        self.current().checked = Instant::now().checked_sub(CHECK_EVERY).unwrap();
     }
 }
 

@@ -32,7 +32,7 @@ fn explain(error: &TlsError) -> String {
         TlsError::InvalidCertificate(error) => verifier::explain(error),
         TlsError::AlertReceived(alert) => match alert {
             AlertDescription::CertificateRequired => {
-                "the broker requires a certificate of the client; set ssl.keystore.location and its password".to_owned()
+                "the broker requires a certificate of the client; set ssl.keystore.location and its password; a certificate is shown only if an authority that the broker names has signed it".to_owned()
             }
             AlertDescription::BadCertificate
             | AlertDescription::UnsupportedCertificate

@@ -123,15 +123,15 @@ fn equal_settings_share_one_context() {
     assert!(keys.contains("ssl.keystore.location") && keys.contains("no private key"), "{keys}");
 }
 
-#[test]
-fn a_changed_store_is_read_again_and_a_broken_one_is_not_taken() {
+#[tokio::test]
+async fn a_changed_store_is_read_again_and_a_broken_one_is_not_taken() {
     let folder = std::env::temp_dir().join(format!("milena-tls-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir(&folder).unwrap();
     let path = folder.join("trust.pem");
     std::fs::copy(data("ca.pem"), &path).unwrap();
     let source = StoreSource::File { path: path.clone(), pem: true, password: None, key_password: None };
     let context = TlsContext::shared(settings(None, Some(source))).unwrap();
-    let first = context.config();
+    let first = context.config().await;
     assert!(std::sync::Arc::ptr_eq(&first, &context.check_again()), "nothing changed");
     std::fs::write(&path, "half a certifi").unwrap();
     assert!(std::sync::Arc::ptr_eq(&first, &context.check_again()), "a broken file is not taken");
@@ -140,6 +140,47 @@ fn a_changed_store_is_read_again_and_a_broken_one_is_not_taken() {
     assert!(!std::sync::Arc::ptr_eq(&first, &second), "a good one is");
     std::fs::remove_file(&path).unwrap();
     assert!(std::sync::Arc::ptr_eq(&second, &context.check_again()), "nor one that is gone");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// The runtime has one thread here: what blocks it blocks the test.
+#[tokio::test]
+async fn a_file_system_that_does_not_answer_holds_up_nobody() {
+    use std::time::{Duration, Instant};
+
+    let folder = std::env::temp_dir().join(format!("milena-tls-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("trust.pem");
+    std::fs::copy(data("ca.pem"), &path).unwrap();
+    let source = StoreSource::File { path: path.clone(), pem: true, password: None, key_password: None };
+    let context = TlsContext::shared(settings(None, Some(source))).unwrap();
+    let first = context.config().await;
+    // Whoever reads a pipe waits for somebody who writes.
+    std::fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    context.look_next_time();
+    let start = Instant::now();
+    let mut others = Box::pin(async {
+        loop {
+            let asked = Instant::now();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert!(std::sync::Arc::ptr_eq(&first, &context.config().await), "what was read before goes on");
+            assert!(asked.elapsed() < Duration::from_millis(500), "{:?}", asked.elapsed());
+        }
+    });
+    let looked = tokio::select! {
+        biased;
+        looked = context.config() => looked,
+        () = &mut others => unreachable!(),
+    };
+    assert!(std::sync::Arc::ptr_eq(&first, &looked) && start.elapsed() < Duration::from_secs(5));
+    // The look is still under way; when it ends, what it has read counts.
+    std::fs::write(&path, text("chain.pem")).unwrap();
+    let start = Instant::now();
+    while std::sync::Arc::ptr_eq(&first, &context.config().await) {
+        assert!(start.elapsed() < Duration::from_secs(10), "the store that came late is never used");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -166,7 +207,7 @@ async fn handshake(chain: &str, key: &str, trust: &str, host: &str, versions: Tl
         .with_no_client_auth()
         .with_cert_resolver(std::sync::Arc::new(rustls::sign::SingleCertAndKey::from(own)));
     let settings = TlsSettings { versions, ..settings(None, Some(file(trust, true, "", ""))) };
-    let client = TlsContext::shared(settings).unwrap().config();
+    let client = TlsContext::shared(settings).unwrap().config().await;
     let (near, far) = tokio::io::duplex(64 << 10);
     let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(server));
     let name = ServerName::try_from(host.to_owned()).unwrap();
@@ -204,4 +245,43 @@ async fn brokers_are_taken_or_refused_by_their_certificates() {
             }
         }
     }
+}
+
+#[test]
+fn a_certificate_is_shown_only_to_brokers_that_name_its_issuer_or_nobody() {
+    use rustls::client::ResolvesClientCert;
+
+    let entry = Store::read(&file("client.p12", false, "milena", "")).unwrap().keys.remove(0);
+    let provider = rustls::crypto::ring::default_provider().key_provider;
+    let key = provider.load_private_key(entry.key).unwrap();
+    let schemes = [
+        rustls::SignatureScheme::RSA_PSS_SHA256,
+        rustls::SignatureScheme::RSA_PKCS1_SHA256,
+        rustls::SignatureScheme::ECDSA_NISTP256_SHA256,
+    ];
+    let (_, own) = x509_parser::parse_x509_certificate(&entry.chain[0]).unwrap();
+    let issuer = own.issuer().as_raw().to_vec();
+    // As another tool may write the same name: other letters, other kind of text.
+    let mut shouted = issuer.clone();
+    let written = super::client_key::text_of_first_name(&issuer).unwrap();
+    let at = issuer.windows(written.len()).position(|window| window == written.as_bytes()).unwrap();
+    shouted[at..at + written.len()].make_ascii_uppercase();
+    shouted[at - 2] = if issuer[at - 2] == 0x0c { 0x13 } else { 0x0c };
+    assert_ne!(shouted, issuer);
+    let other = [0x30, 0x0e, 0x31, 0x0c, 0x30, 0x0a, 0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x03, b'X', b'Y', b'Z'];
+    let keys = super::client_key::ClientKeys(vec![std::sync::Arc::new(rustls::sign::CertifiedKey::new(
+        entry.chain.clone(),
+        key,
+    ))]);
+    for (authorities, shown) in [
+        (vec![], true),
+        (vec![issuer.as_slice()], true),
+        (vec![&other, issuer.as_slice()], true),
+        (vec![shouted.as_slice()], true),
+        (vec![other.as_slice()], false),
+        (vec![b"no name".as_slice()], false),
+    ] {
+        assert_eq!(keys.resolve(&authorities, &schemes).is_some(), shown, "{authorities:?}");
+    }
+    assert!(keys.resolve(&[], &[rustls::SignatureScheme::ED448]).is_none(), "a key that the broker cannot check");
 }
