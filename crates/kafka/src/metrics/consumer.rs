@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::coordinator::Coordinator;
 use super::sensor::{Sensor, Windows};
-use super::snapshot::Page;
+use super::snapshot::{Page, TOPIC_MEMORY};
 
 /// Records of one partition that the owner gets with one poll.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,8 @@ struct Partition {
 }
 
 struct Topic {
+    /// When it was last needed.
+    used: u64,
     flow: Flow,
     /// By number.
     partitions: Vec<(i32, Partition)>,
@@ -124,9 +126,15 @@ impl Flow {
 }
 
 impl Fetching {
-    fn topic(&mut self, topic: &Arc<str>) -> &mut Topic {
-        let new = || Topic { flow: Flow::default(), partitions: Vec::new() };
-        self.topics.entry(Arc::clone(topic)).or_insert_with(new)
+    fn topic(&mut self, topic: &Arc<str>, now: u64) -> &mut Topic {
+        if !self.topics.contains_key(topic) {
+            let needed = |topic: &Topic| !topic.partitions.is_empty() || now.saturating_sub(topic.used) < TOPIC_MEMORY;
+            self.topics.retain(|_, topic| needed(topic));
+        }
+        let new = || Topic { used: now, flow: Flow::default(), partitions: Vec::new() };
+        let topic = self.topics.entry(Arc::clone(topic)).or_insert_with(new);
+        topic.used = now;
+        topic
     }
 
     /// A fetch was answered, whatever it brought.
@@ -146,7 +154,7 @@ impl Fetching {
         for (topic, bytes, records) in topics {
             all_bytes += bytes;
             all_records += records;
-            let flow = &mut self.topic(topic).flow;
+            let flow = &mut self.topic(topic, now).flow;
             flow.fetch_size.record(windows, now, bytes as f64);
             flow.fetch_records.record(windows, now, records as f64);
         }
@@ -166,7 +174,7 @@ impl Fetching {
         if let Some(lead) = part.lead {
             self.leads.record(windows, now, -(lead as f64));
         }
-        let topic = self.topic(part.topic);
+        let topic = self.topic(part.topic, now);
         topic.flow.bytes.record(windows, now, bytes);
         topic.flow.records.record(windows, now, records);
         let Some(partition) = topic.partition(part.partition) else { return };
@@ -241,5 +249,28 @@ impl Partition {
         page.number("records-lead-min", least, "Records between the start and the position, at least.");
         let text = "Broker that is read instead of the leader, or -1.";
         page.number("preferred-read-replica", f64::from(self.replica), text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_that_are_not_read_any_more_are_forgotten_when_others_come() {
+        let (mut fetching, windows) = (Fetching::default(), Windows { length_ms: 30_000, count: 2 });
+        let mut read = |now: u64, topic: &str, keep: &str| {
+            let topic = Arc::from(topic);
+            let (lag, lead) = (Some(1), Some(1));
+            let part = HandedOut { topic: &topic, partition: 0, records: 1, bytes: 1, lag, lead, replica: None };
+            fetching.handed_out(windows, now, &part);
+            fetching.retain(|topic, _| topic == keep);
+            let mut known: Vec<String> = fetching.topics.keys().map(ToString::to_string).collect();
+            known.sort();
+            known.join(" ")
+        };
+        assert_eq!(read(0, "left", ""), "left");
+        assert_eq!(read(0, "quiet", "quiet"), "left quiet");
+        assert_eq!(read(TOPIC_MEMORY, "new", "quiet"), "new quiet", "what is assigned stays, however quiet");
     }
 }

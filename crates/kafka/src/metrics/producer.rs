@@ -6,11 +6,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::sensor::{Sensor, Windows};
-use super::snapshot::Page;
+use super::snapshot::{Page, TOPIC_MEMORY};
 
 /// Records of all topics or one.
 #[derive(Default)]
 struct Flow {
+    /// When it was last needed.
+    used: u64,
     sent: Sensor,
     errors: Sensor,
     retries: Sensor,
@@ -72,8 +74,13 @@ pub(super) struct ProducerMetrics {
 }
 
 impl ProducerMetrics {
-    fn topic(&mut self, topic: &Arc<str>) -> &mut Flow {
-        self.topics.entry(Arc::clone(topic)).or_default()
+    fn topic(&mut self, topic: &Arc<str>, now: u64) -> &mut Flow {
+        if !self.topics.contains_key(topic) {
+            self.topics.retain(|_, flow| now.saturating_sub(flow.used) < TOPIC_MEMORY);
+        }
+        let flow = self.topics.entry(Arc::clone(topic)).or_default();
+        flow.used = now;
+        flow
     }
 
     /// A request with these batches goes out.
@@ -89,7 +96,7 @@ impl ProducerMetrics {
             for flow in [None, Some(batch.topic)] {
                 let flow = match flow {
                     None => &mut self.flow,
-                    Some(topic) => self.topic(topic),
+                    Some(topic) => self.topic(topic, now),
                 };
                 flow.sent.record(windows, now, records);
                 flow.bytes.record(windows, now, bytes);
@@ -108,13 +115,13 @@ impl ProducerMetrics {
     /// Records that will be sent again.
     pub(super) fn retried(&mut self, windows: Windows, now: u64, topic: &Arc<str>, records: u32) {
         self.flow.retries.record(windows, now, f64::from(records));
-        self.topic(topic).retries.record(windows, now, f64::from(records));
+        self.topic(topic, now).retries.record(windows, now, f64::from(records));
     }
 
     /// Records that were given up.
     pub(super) fn failed(&mut self, windows: Windows, now: u64, topic: &Arc<str>, records: u32) {
         self.flow.errors.record(windows, now, f64::from(records));
-        self.topic(topic).errors.record(windows, now, f64::from(records));
+        self.topic(topic, now).errors.record(windows, now, f64::from(records));
     }
 
     /// A batch that was too large for the broker.
@@ -188,5 +195,27 @@ impl Flow {
         page.sums("record-send", "Records sent", &self.sent);
         page.sums("record-error", "Records that could not be written", &self.errors);
         page.sums("record-retry", "Records sent again", &self.retries);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_that_nobody_writes_to_are_forgotten_when_others_come() {
+        let (mut metrics, windows) = (ProducerMetrics::default(), Windows { length_ms: 30_000, count: 2 });
+        let mut fail = |now: u64, topic: &str| {
+            metrics.failed(windows, now, &Arc::from(topic), 1);
+            let mut known: Vec<String> = metrics.topics.keys().map(ToString::to_string).collect();
+            known.sort();
+            known.join(" ")
+        };
+        assert_eq!(fail(0, "old"), "old");
+        assert_eq!(fail(1_000, "used"), "old used");
+        assert_eq!(fail(TOPIC_MEMORY - 1, "used"), "old used");
+        assert_eq!(fail(TOPIC_MEMORY, "used"), "old used", "only another topic makes room");
+        assert_eq!(fail(TOPIC_MEMORY, "new"), "new used");
+        assert_eq!(metrics.flow.errors.total_sum(), 5.0, "the totals of all topics stay");
     }
 }

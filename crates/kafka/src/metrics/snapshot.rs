@@ -6,6 +6,10 @@ use std::fmt;
 
 use super::sensor::{Sensor, Windows};
 
+/// Topics that were not in use for so many milliseconds are forgotten when another one comes, so that a client of ever new topics does not grow.
+/// Java's clients keep them all.
+pub(super) const TOPIC_MEMORY: u64 = 60 * 60 * 1000;
+
 /// A metric as it is now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
