@@ -22,7 +22,10 @@ use super::versions::Versions;
 use crate::config::{ClientConfig, RecoveryStrategy};
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
-use crate::metrics::ClientMetrics;
+use crate::metrics::{ClientKind, ClientMetrics};
+
+/// Topics are remembered for so long at least; the default of `metadata.max.idle.ms`.
+const LEAST_TOPIC_MEMORY: Duration = Duration::from_secs(5 * 60);
 
 /// What a connection is for. A broker answers one request per connection at a time, so what may wait there has its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,8 +64,8 @@ struct State {
     failures: HashMap<Place, Failures>,
     /// Held by whoever opens a connection, so that it is opened once and requests keep their order.
     opening: HashMap<(Place, Lane), Arc<tokio::sync::Mutex<()>>>,
-    /// Since when metadata is wanted and could not be had.
-    wanting_metadata: Option<Instant>,
+    /// How long metadata has been wanted in vain.
+    wanting: Wanting,
     /// The known brokers are of no use: the next question goes to a bootstrap server.
     rebootstrap: bool,
 }
@@ -72,6 +75,52 @@ struct State {
 struct Failures {
     count: u32,
     not_before: Instant,
+}
+
+/// Metadata that is wanted and could not be had yet (KIP-1102). Only an unbroken row of attempts counts: Java's clients, which never rest, ask on
+/// by themselves; this one asks when somebody wants to know.
+#[derive(Default)]
+struct Wanting {
+    since: Option<Instant>,
+    /// Attempts that are under way.
+    running: u32,
+    /// When the last one ended.
+    ended: Option<Instant>,
+}
+
+impl Wanting {
+    /// An attempt begins; one that comes later than `pause` after the last begins a new row.
+    fn begun(&mut self, now: Instant, pause: Duration) {
+        let rested = self.ended.is_none_or(|ended| now.saturating_duration_since(ended) > pause);
+        if self.running == 0 && rested {
+            self.since = None;
+        }
+        self.since.get_or_insert(now);
+        self.running += 1;
+    }
+
+    fn ended(&mut self, now: Instant) {
+        self.running = self.running.saturating_sub(1);
+        self.ended = Some(now);
+    }
+
+    /// Whether it has been in vain for so long, which is told once; then the time begins anew.
+    fn is_over(&mut self, now: Instant, limit: Duration) -> bool {
+        let over = self.since.is_some_and(|since| now.saturating_duration_since(since) >= limit);
+        if over {
+            self.since = Some(now);
+        }
+        over
+    }
+}
+
+/// An attempt to get metadata, which ends however it ends.
+struct Attempt<'a>(&'a Cluster);
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.0.state().wanting.ended(Instant::now());
+    }
 }
 
 /// One client's side of the cluster.
@@ -145,7 +194,11 @@ impl Cluster {
         let request = build(version);
         let asked_at = Instant::now();
         let left = deadline.saturating_duration_since(asked_at);
-        let answer = connection.call(&request, version, left).await;
+        // Java's admin counts the time that a quota takes in the call's own time only, which its caller keeps.
+        let answer = match self.config.kind {
+            ClientKind::Admin => connection.call_patiently(&request, version, left).await,
+            ClientKind::Consumer | ClientKind::Producer => connection.call(&request, version, left).await,
+        };
         let Err(Error::Disconnected { .. }) = &answer else { return answer };
         if !reused || !can_be_repeated(R::KEY) {
             return answer;
@@ -283,8 +336,19 @@ impl Cluster {
         self.state().failures.get(&place).map_or(0, |failures| failures.count)
     }
 
-    /// An open connection to any broker: the one that was used, if there are several, stays the one.
+    /// An open connection to any broker that takes requests now: the one that was used, if there are several, stays the one.
     fn find_any(&self, lane: Lane) -> Option<(Place, Arc<Connection>)> {
+        let taking = |(_, connection): &(Place, Arc<Connection>)| connection.muted_until().is_none();
+        self.open_connections(lane).into_iter().find(taking)
+    }
+
+    /// The open connection that waits least for its broker's silence to end.
+    fn find_silent(&self, lane: Lane) -> Option<(Place, Arc<Connection>)> {
+        self.open_connections(lane).into_iter().min_by_key(|(_, connection)| connection.muted_until())
+    }
+
+    /// All that are of use now.
+    fn open_connections(&self, lane: Lane) -> Vec<(Place, Arc<Connection>)> {
         let metadata = self.metadata();
         let mut nodes: Vec<i32> = match self.state().rebootstrap {
             true => Vec::new(),
@@ -295,18 +359,18 @@ impl Cluster {
             let address = metadata.brokers.get(&node).map(|broker| &broker.address);
             Some((Place::Node(node), self.existing(Place::Node(node), lane, address)?))
         };
-        nodes
-            .into_iter()
-            .find_map(open)
-            .or_else(|| Some((Place::Bootstrap, self.existing(Place::Bootstrap, lane, None)?)))
+        let bootstrap = self.existing(Place::Bootstrap, lane, None).map(|open| (Place::Bootstrap, open));
+        nodes.into_iter().filter_map(open).chain(bootstrap).collect()
     }
 
     async fn any_connection(&self, lane: Lane) -> Result<(Place, Arc<Connection>)> {
         let can_rebootstrap = self.config.recovery == RecoveryStrategy::Rebootstrap;
-        if !can_rebootstrap || !self.must_rebootstrap() {
+        if !self.must_rebootstrap() {
             if let Some(found) = self.find_any(lane) {
                 return Ok(found);
             }
+            // All that are open want silence. Another broker is better than to wait, and to wait is better than to start anew.
+            let silent = self.find_silent(lane);
             let now = Instant::now();
             let mut nodes: Vec<i32> = self.metadata().brokers.keys().copied().collect();
             nodes.shuffle(&mut rand::rng());
@@ -321,14 +385,23 @@ impl Cluster {
             } else {
                 nodes.sort_by_key(|node| self.failures(Place::Node(*node)));
             }
+            nodes.retain(|node| self.open_connection(*node, lane).is_none());
             let attempts = nodes.into_iter().map(|node| {
                 let attempt = async move { Ok((Place::Node(node), self.node_connection(node, lane).await?)) };
                 Box::pin(attempt) as Pin<Box<dyn Future<Output = Result<(Place, Arc<Connection>)>> + Send + '_>>
             });
-            match first_of(attempts).await {
-                Ok(found) => return Ok(found),
-                Err(error) if error.is_authentication() || (known && !can_rebootstrap) => return Err(error),
-                Err(_) => {}
+            let connecting = first_of(attempts);
+            // Those that cannot be reached take no longer than the silence.
+            let connected = match silent.as_ref().and_then(|(_, connection)| connection.muted_until()) {
+                Some(until) => tokio::time::timeout_at(until, connecting).await,
+                None => Ok(connecting.await),
+            };
+            match (connected, silent) {
+                (Ok(Ok(found)), _) => return Ok(found),
+                (Ok(Err(error)), _) if error.is_authentication() => return Err(error),
+                (_, Some(silent)) => return Ok(silent),
+                (Ok(Err(error)), None) if known && !can_rebootstrap => return Err(error),
+                _ => {}
             }
         }
         self.bootstrap_connection(lane).await
@@ -336,12 +409,18 @@ impl Cluster {
 
     /// Whether the known brokers are to be given up (KIP-899, KIP-1102).
     fn must_rebootstrap(&self) -> bool {
-        let mut state = self.state();
-        if state.wanting_metadata.is_some_and(|since| since.elapsed() >= self.config.rebootstrap_after) {
-            state.wanting_metadata = None;
-            state.rebootstrap = true;
+        if self.config.recovery != RecoveryStrategy::Rebootstrap {
+            return false;
         }
-        state.rebootstrap
+        let mut state = self.state();
+        let over = state.wanting.is_over(Instant::now(), self.config.rebootstrap_after);
+        // One that is open did not help either.
+        let left = if over { state.connections.remove(&(Place::Bootstrap, Lane::Control)) } else { None };
+        state.rebootstrap |= over;
+        let must = state.rebootstrap;
+        drop(state);
+        drop(left);
+        must
     }
 
     async fn bootstrap_connection(&self, lane: Lane) -> Result<(Place, Arc<Connection>)> {
@@ -422,7 +501,10 @@ impl Cluster {
 
     /// Asks any broker for metadata once. Afterwards bootstrap connections are closed: brokers are known by id.
     pub(crate) async fn refresh(&self, wanted: &TopicsWanted, auto_create: bool) -> Result<Arc<Metadata>> {
-        self.state().wanting_metadata.get_or_insert_with(Instant::now);
+        // Failing callers ask again after the backoff; each attempt takes the time of a request at most.
+        let pause = self.config.request_timeout.saturating_add(self.config.retry_backoff.most.saturating_mul(2));
+        self.state().wanting.begun(Instant::now(), pause);
+        let _attempt = Attempt(self);
         let refreshed = self.refresh_once(wanted, auto_create).await;
         match refreshed {
             // Told to start from the bootstrap servers, which is what the next attempt does.
@@ -434,6 +516,8 @@ impl Cluster {
     async fn refresh_once(&self, wanted: &TopicsWanted, auto_create: bool) -> Result<Arc<Metadata>> {
         let deadline = Instant::now() + self.config.request_timeout;
         for last_try in [false, true] {
+            // Also a broker that takes connections and never answers is given up.
+            self.must_rebootstrap();
             let known = self.find_any(Lane::Control);
             let reused = known.is_some();
             let connecting = Box::pin(self.any_connection(Lane::Control));
@@ -508,9 +592,9 @@ impl Cluster {
                 "the broker knows of no brokers yet",
             ));
         }
-        let metadata = Arc::new(metadata);
+        let metadata = Arc::new(metadata.without_unwanted(Instant::now(), self.topic_memory()));
         state.metadata = Arc::clone(&metadata);
-        state.wanting_metadata = None;
+        state.wanting.since = None;
         state.rebootstrap = false;
         self.metrics.metadata_refreshed(Instant::now());
         // Keep the connection under the broker's id if it is one of the known addresses, so that no second one is opened.
@@ -528,6 +612,11 @@ impl Cluster {
         state.failures.retain(|place, _| stays(place));
         state.opening.retain(|_, gate| Arc::strong_count(gate) > 1);
         Ok(metadata)
+    }
+
+    /// For how long a topic is remembered that nobody asks for: topics in use are asked for within each `metadata.max.age.ms`.
+    fn topic_memory(&self) -> Duration {
+        self.config.metadata_max_age.saturating_mul(2).max(LEAST_TOPIC_MEMORY)
     }
 
     /// Refreshes until it works, or `deadline`.
@@ -622,4 +711,31 @@ fn can_be_repeated(key: i16) -> bool {
 
 fn asked(topic: &str) -> MetadataRequestTopic {
     MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string(topic.to_owned()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn only_an_unbroken_row_of_attempts_makes_a_client_give_up_its_brokers() {
+        let (start, mut wanting) = (Instant::now(), Wanting::default());
+        let at = |seconds: u32| start + SECOND * seconds;
+        for seconds in [0, 10, 20] {
+            wanting.begun(at(seconds), SECOND * 30);
+            assert!(!wanting.is_over(at(seconds + 8), SECOND * 30), "{seconds}");
+            wanting.ended(at(seconds + 9));
+        }
+        // Given up at 29, asked again after a long rest: that is no row, whatever was long ago.
+        wanting.begun(at(300), SECOND * 30);
+        assert!(!wanting.is_over(at(329), SECOND * 30));
+        // Another one meanwhile, and one that hangs: the row goes on.
+        wanting.begun(at(329), SECOND * 30);
+        wanting.ended(at(329));
+        assert!(wanting.is_over(at(330), SECOND * 30));
+        assert!(!wanting.is_over(at(331), SECOND * 30), "told once");
+        assert!(wanting.is_over(at(360), SECOND * 30), "and again when that did not help");
+    }
 }

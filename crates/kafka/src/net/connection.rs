@@ -27,10 +27,17 @@ use crate::spawn::spawn;
 pub(super) struct Outgoing {
     pub frame: Vec<Bytes>,
     pub correlation_id: i32,
-    pub reply: Option<oneshot::Sender<Bytes>>,
-    pub memory: Option<Gate>,
+    pub reply: Option<Reply>,
     /// Told when the frame is with the operating system.
     pub written: Option<oneshot::Sender<()>>,
+}
+
+/// Where an answer goes.
+pub(super) struct Reply {
+    pub to: oneshot::Sender<Bytes>,
+    pub memory: Option<Gate>,
+    /// By when it must be there if nobody waits for it any more; who waits keeps the time himself.
+    pub deadline: Option<Instant>,
 }
 
 /// Grants the memory that an answer takes, before it is read.
@@ -71,6 +78,8 @@ pub(super) struct Shared {
     /// Something was queued.
     pub wake: Notify,
     pub stop: Notify,
+    /// Somebody has stopped waiting for an answer.
+    pub forsaken: Notify,
     /// An answer is there, and is not read before there is memory for it.
     pub waits_for_memory: AtomicBool,
     state: Mutex<State>,
@@ -172,6 +181,17 @@ impl Drop for Connection {
     }
 }
 
+/// Somebody who waits for an answer; who goes before it is there leaves its time to the connection.
+struct Waiting<'a>(Option<&'a Shared>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0 {
+            shared.forsaken.notify_one();
+        }
+    }
+}
+
 impl Connection {
     /// Takes over a connected stream. `node` is for metrics: the broker's id, or a negative one of a bootstrap server.
     pub(super) fn new(
@@ -231,19 +251,53 @@ impl Connection {
     }
 
     /// Sends a request and waits for the answer. A request that is not answered in time closes the connection, as
-    /// answers come in order and all behind it would wait too. Time for which the broker wants silence does not count.
+    /// answers come in order and all behind it would wait too. Time for which the broker wants silence counts too, but a request that was not sent
+    /// for it leaves the connection open.
     ///
     /// # Cancel safety
-    /// The request may have been sent; its answer is dropped then.
+    /// The request may have been sent; its answer is dropped then, and must still come in time.
     pub(crate) async fn call<R: Request>(&self, request: &R, version: i16, timeout: Duration) -> Result<R::Response> {
+        let Some(deadline) = Instant::now().checked_add(timeout) else {
+            return self.call_patiently(request, version, timeout).await;
+        };
+        while let Some(until) = self.muted_until() {
+            if until > deadline {
+                tokio::time::sleep_until(deadline).await;
+                let reason = format!(
+                    "not sent within {} ms: the broker holds this client back for another {} ms, as the client has used up a quota",
+                    timeout.as_millis(),
+                    until.saturating_duration_since(deadline).as_millis()
+                );
+                return Err(Error::timeout(self.doing(R::KEY), reason));
+            }
+            tokio::time::sleep_until(until).await;
+        }
+        self.ask(request, version, deadline.saturating_duration_since(Instant::now())).await
+    }
+
+    /// As [`call`](Self::call), but the time begins when the broker does not want silence any more.
+    pub(crate) async fn call_patiently<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+        timeout: Duration,
+    ) -> Result<R::Response> {
         while let Some(until) = self.muted_until() {
             tokio::time::sleep_until(until).await;
         }
+        self.ask(request, version, timeout).await
+    }
+
+    async fn ask<R: Request>(&self, request: &R, version: i16, timeout: Duration) -> Result<R::Response> {
         let correlation_id = self.correlation_id();
         let frame = encode_request(request, version, correlation_id, &self.client_id, 0)?;
         let doing = || self.doing(R::KEY);
-        let reply = self.send(vec![frame.freeze()], correlation_id);
-        let Ok(answer) = tokio::time::timeout(timeout, reply).await else {
+        // Declared first: the receiver is gone before this tells of it.
+        let mut waiting = Waiting(Some(&self.shared));
+        let reply = self.queue(vec![frame.freeze()], correlation_id, None, Instant::now().checked_add(timeout));
+        let answered = tokio::time::timeout(timeout, reply).await;
+        waiting.0 = None;
+        let Ok(answer) = answered else {
             self.close();
             return Err(Error::timeout(doing(), format!("no answer within {} ms", timeout.as_millis())));
         };
@@ -276,11 +330,22 @@ impl Connection {
         cause.unwrap_or_else(|| Cause::Lost("the connection was closed".to_owned())).error(doing)
     }
 
+    fn queue(
+        &self,
+        frame: Vec<Bytes>,
+        correlation_id: i32,
+        memory: Option<Gate>,
+        deadline: Option<Instant>,
+    ) -> oneshot::Receiver<Bytes> {
+        let (to, answer) = oneshot::channel();
+        let reply = Some(Reply { to, memory, deadline });
+        self.shared.push(Outgoing { frame, correlation_id, reply, written: None });
+        answer
+    }
+
     /// Queues a frame (with its length) at once; the receiver gets the whole answer without its length.
     pub(crate) fn send(&self, frame: Vec<Bytes>, correlation_id: i32) -> oneshot::Receiver<Bytes> {
-        let (reply, answer) = oneshot::channel();
-        self.shared.push(Outgoing { frame, correlation_id, reply: Some(reply), memory: None, written: None });
-        answer
+        self.queue(frame, correlation_id, None, None)
     }
 
     /// As [`send`](Self::send), but the answer is not read before `governor` has granted the memory for it. The grant is there when
@@ -291,11 +356,8 @@ impl Connection {
         correlation_id: i32,
         governor: MemoryGovernor,
     ) -> (oneshot::Receiver<Bytes>, oneshot::Receiver<Grant>) {
-        let (reply, answer) = oneshot::channel();
         let (granted, grant) = oneshot::channel();
-        let memory = Some(Gate { governor, granted });
-        self.shared.push(Outgoing { frame, correlation_id, reply: Some(reply), memory, written: None });
-        (answer, grant)
+        (self.queue(frame, correlation_id, Some(Gate { governor, granted }), None), grant)
     }
 
     /// Whether an answer waits for memory, so that its lateness is not the broker's.
@@ -306,7 +368,7 @@ impl Connection {
     /// Queues a frame that gets no answer; the receiver hears when it is with the operating system.
     pub(crate) fn send_unanswered(&self, frame: Vec<Bytes>) -> oneshot::Receiver<()> {
         let (written, told) = oneshot::channel();
-        self.shared.push(Outgoing { frame, correlation_id: 0, reply: None, memory: None, written: Some(written) });
+        self.shared.push(Outgoing { frame, correlation_id: 0, reply: None, written: Some(written) });
         told
     }
 }

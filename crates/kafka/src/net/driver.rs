@@ -14,10 +14,10 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::protocol::StrBytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::connection::{Cause, Gate, Outgoing, Renewal, Shared};
+use super::connection::{Cause, Gate, Outgoing, Renewal, Reply, Shared};
 use super::fifo::Fifo;
 use super::sasl::{Exchange, authenticate};
 use super::stream::Stream;
@@ -35,7 +35,9 @@ const READ_ROOM: usize = 2048;
 /// Room that an answer's length alone is good for; a longer one gets more as it comes.
 const TRUSTED_LEN: usize = 8 << 20;
 /// A renewal that takes longer ends the connection.
-const RENEWAL_TIMEOUT: Duration = Duration::from_secs(30);
+const RENEWAL_TIMEOUT: Duration = if cfg!(test) { Duration::from_millis(500) } else { Duration::from_secs(30) };
+/// Where nothing limits the time.
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 /// Part of a session after which it is renewed, as with Java: something before its end, not the same for all.
 const RENEW_AFTER: std::ops::Range<f64> = 0.85..0.95;
 
@@ -59,6 +61,8 @@ pub(super) struct Traffic {
     node: i32,
     metrics: Arc<ClientMetrics>,
     state: Mutex<TrafficState>,
+    /// All answers are there that somebody waits for them to be.
+    drained: Notify,
 }
 
 struct TrafficState {
@@ -66,6 +70,8 @@ struct TrafficState {
     /// When something was last sent or received.
     last: Instant,
     answers: u64,
+    /// Somebody waits until nothing is on its way.
+    draining: bool,
 }
 
 struct Pending {
@@ -73,28 +79,21 @@ struct Pending {
     key: i16,
     version: i16,
     sent: Instant,
-    reply: oneshot::Sender<Bytes>,
-    memory: Option<Gate>,
+    reply: Reply,
 }
 
 impl Traffic {
     pub(super) fn new(node: i32, metrics: Arc<ClientMetrics>) -> Self {
-        let state = TrafficState { waiting: Fifo::default(), last: Instant::now(), answers: 0 };
+        let state = TrafficState { waiting: Fifo::default(), last: Instant::now(), answers: 0, draining: false };
         metrics.connection_opened(state.last);
-        Self { node, metrics, state: Mutex::new(state) }
+        Self { node, metrics, state: Mutex::new(state), drained: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, TrafficState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sending(
-        &self,
-        frame: &[Bytes],
-        correlation_id: i32,
-        reply: Option<oneshot::Sender<Bytes>>,
-        memory: Option<Gate>,
-    ) {
+    fn sending(&self, frame: &[Bytes], correlation_id: i32, reply: Option<Reply>) {
         let now = Instant::now();
         let bytes = frame.iter().map(Bytes::len).sum();
         self.metrics.request_sent(now, self.node, bytes, reply.is_some());
@@ -106,7 +105,7 @@ impl Traffic {
                 let bytes = frame.first().and_then(|head| head.get(at..at + 2)?.try_into().ok());
                 bytes.map_or(-1, i16::from_be_bytes)
             };
-            state.waiting.push_back(Pending { correlation_id, key: int(4), version: int(6), sent: now, reply, memory });
+            state.waiting.push_back(Pending { correlation_id, key: int(4), version: int(6), sent: now, reply });
         }
     }
 
@@ -117,7 +116,11 @@ impl Traffic {
             let mut state = self.state();
             state.last = now;
             state.answers += 1;
-            state.waiting.pop_front()
+            let pending = state.waiting.pop_front();
+            if state.draining && state.waiting.is_empty() {
+                self.drained.notify_one();
+            }
+            pending
         };
         let Some(pending) = pending else {
             return Err(Cause::Lost("the broker sent an answer that was not asked for".to_owned()));
@@ -128,6 +131,28 @@ impl Traffic {
         }
         self.metrics.request_answered(now, self.node, bytes, now - pending.sent);
         Ok(pending)
+    }
+
+    /// Waits until nothing is on its way.
+    async fn until_drained(&self) {
+        loop {
+            {
+                let mut state = self.state();
+                state.draining = !state.waiting.is_empty();
+                if !state.draining {
+                    return;
+                }
+            }
+            self.drained.notified().await;
+        }
+    }
+}
+
+impl TrafficState {
+    /// When the first of the answers that nobody waits for any more must be there.
+    fn forsaken_until(&self) -> Option<Instant> {
+        let forsaken = self.waiting.iter().filter(|pending| pending.reply.to.is_closed());
+        forsaken.filter_map(|pending| pending.reply.deadline).min()
     }
 }
 
@@ -167,24 +192,42 @@ impl Driver {
             ended = self.write_frames(writer) => ended,
             ended = self.read_frames(reader, is_tls) => ended,
             () = self.shared.stop.notified() => Err(Cause::Lost("the client closed the connection".to_owned())),
-            () = self.until_idle() => Err(Cause::Lost("the connection was closed because it was idle".to_owned())),
+            useless = self.until_useless() => Err(useless),
         }
     }
 
-    async fn until_idle(&self) {
-        let Some(max_idle) = self.max_idle else { return std::future::pending().await };
+    /// Waits until the connection is of no more use: idle for too long, or with an answer overdue that nobody waits for.
+    async fn until_useless(&self) -> Cause {
         loop {
             let now = Instant::now();
             // What waits for the broker's silence to end is not idle.
             let silent = self.shared.muted_until().is_some();
-            let until = {
+            let (idle, until) = {
                 let state = self.traffic.state();
-                if state.waiting.is_empty() && !silent { state.last + max_idle } else { now + max_idle }
+                match (state.waiting.is_empty() && !silent, self.max_idle) {
+                    (true, Some(max_idle)) => (true, state.last + max_idle),
+                    (true, None) => (false, now + LONG),
+                    // Looked at again then.
+                    (false, max_idle) => (false, state.forsaken_until().unwrap_or(now + max_idle.unwrap_or(LONG))),
+                }
             };
-            if until <= now && self.shared.close_if_idle() {
-                return;
+            if until <= now {
+                match idle {
+                    false => {
+                        return Cause::Lost(
+                            "a request that nobody waits for any more got no answer in time".to_owned(),
+                        );
+                    }
+                    true if self.shared.close_if_idle() => {
+                        return Cause::Lost("the connection was closed because it was idle".to_owned());
+                    }
+                    true => {}
+                }
             }
-            tokio::time::sleep_until(until.max(now + Duration::from_millis(1))).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(until.max(now + Duration::from_millis(1))) => {}
+                () = self.shared.forsaken.notified() => {}
+            }
         }
     }
 
@@ -203,8 +246,12 @@ impl Driver {
                 Box::pin(self.renew(&mut writer, renewal)).await?;
             }
             let Some(outgoing) = self.shared.pop() else { continue };
-            let Outgoing { frame, correlation_id, reply, memory, written } = outgoing;
-            self.traffic.sending(&frame, correlation_id, reply, memory);
+            let Outgoing { frame, correlation_id, reply, written } = outgoing;
+            let forsaken = reply.as_ref().is_some_and(|reply| reply.to.is_closed());
+            self.traffic.sending(&frame, correlation_id, reply);
+            if forsaken {
+                self.shared.forsaken.notify_one();
+            }
             write_all(&mut writer, &frame).await.map_err(|error| cannot("write", &error))?;
             if let Some(written) = written {
                 // Nobody has to be interested.
@@ -219,6 +266,8 @@ impl Driver {
         writer: &mut (impl AsyncWrite + Unpin + Send),
         mut renewal: Box<Renewal>,
     ) -> Result<(), Cause> {
+        // Answers come in order: one that is held, as of a fetch or a join, is not this exchange's time.
+        self.traffic.until_drained().await;
         let started = Instant::now();
         let mut exchange = Renewing { driver: self, writer };
         let proof = authenticate(&renewal.sasl, &renewal.versions, "on an open connection", &mut exchange);
@@ -278,13 +327,13 @@ impl Driver {
                 self.shared.mute(time);
             }
             // Whoever asked may have gone.
-            drop(pending.reply.send(answer));
+            drop(pending.reply.to.send(answer));
         }
     }
 
     /// Waits until the answer that comes may take `len` bytes, if whoever asked for it has to wait.
     async fn wait_for_memory(&self, len: usize) {
-        let gate = self.traffic.state().waiting.front_mut().and_then(|front| front.memory.take());
+        let gate = self.traffic.state().waiting.front_mut().and_then(|front| front.reply.memory.take());
         let Some(Gate { governor, granted }) = gate.filter(|_| len > UNCOUNTED) else { return };
         let grant = match governor.try_acquire(len) {
             Some(grant) => grant,
@@ -390,9 +439,10 @@ impl<W: AsyncWrite + Unpin + Send> Exchange for Renewing<'_, W> {
 
     async fn exchange(&mut self, frame: Bytes, correlation_id: i32) -> Result<Bytes> {
         let doing = "cannot authenticate again";
-        let (reply, answer) = oneshot::channel();
+        let (to, answer) = oneshot::channel();
         let frame = [frame];
-        self.driver.traffic.sending(&frame, correlation_id, Some(reply), None);
+        let reply = Reply { to, memory: None, deadline: None };
+        self.driver.traffic.sending(&frame, correlation_id, Some(reply));
         write_all(self.writer, &frame).await.map_err(|error| cannot("write", &error).error(doing.to_owned()))?;
         // The reader of this task gets it; if that ends, so does this.
         answer.await.map_err(|_| Error::disconnected(doing, "the connection was closed"))

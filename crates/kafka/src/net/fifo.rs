@@ -38,6 +38,11 @@ impl<T> Fifo<T> {
         self.first.as_mut()
     }
 
+    /// In the order in which they come out.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.more)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
@@ -60,6 +65,7 @@ mod tests {
                 next += 1;
             }
             assert_eq!(fifo.len(), next - due);
+            assert!(fifo.iter().copied().eq(due..next));
             for _ in 0..round % 5 {
                 if let Some(item) = fifo.pop_front() {
                     assert_eq!(item, due);

@@ -4,9 +4,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_protocol::messages::{MetadataResponse, fetch_response, produce_response};
 use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::address::Address;
@@ -48,6 +50,8 @@ pub(crate) struct TopicMetadata {
     pub internal: bool,
     /// By number.
     pub partitions: Vec<PartitionMetadata>,
+    /// When a broker last described it.
+    described: Instant,
 }
 
 /// A partition.
@@ -105,6 +109,7 @@ impl Metadata {
             .map(|broker| (broker.node_id.0, Broker::new(&broker.host, broker.port, broker.rack.as_ref())));
         let mut topics = if *wanted == TopicsWanted::All { HashMap::new() } else { self.topics.clone() };
         let mut errors = HashMap::new();
+        let described = Instant::now();
         for topic in &response.topics {
             let Some(name) = topic.name.as_ref() else { continue };
             let name: Arc<str> = Arc::from(name.0.as_str());
@@ -139,7 +144,7 @@ impl Metadata {
                     *slot = known.clone();
                 }
             }
-            topics.insert(name, Arc::new(TopicMetadata { id, internal: topic.is_internal, partitions }));
+            topics.insert(name, Arc::new(TopicMetadata { id, internal: topic.is_internal, partitions, described }));
         }
         let by_id = topics.iter().filter(|(_, topic)| !topic.id.is_nil());
         Self {
@@ -149,6 +154,16 @@ impl Metadata {
             topics,
             errors,
         }
+    }
+
+    /// This knowledge without the topics that nobody has asked for in `memory`.
+    pub(super) fn without_unwanted(mut self, now: Instant, memory: Duration) -> Self {
+        let wanted = |topic: &TopicMetadata| now.saturating_duration_since(topic.described) <= memory;
+        if !self.topics.values().all(|topic| wanted(topic)) {
+            self.topics.retain(|_, topic| wanted(topic));
+            self.names.retain(|_, name| self.topics.contains_key(name));
+        }
+        self
     }
 
     /// This knowledge for a cluster that may not be the same any more: leaders and their epochs are to be learnt anew.
@@ -248,6 +263,19 @@ mod tests {
         assert_eq!(leader(&after(&[answer(7, 1, 5), answer(7, 2, 5)])), (Some(2), 5));
         // Without an epoch (old brokers) the last answer counts.
         assert_eq!(leader(&after(&[answer(7, 1, 5), answer(7, 2, -1)])), (Some(2), -1));
+    }
+
+    #[test]
+    fn a_topic_that_nobody_asks_for_is_forgotten() {
+        let (now, memory) = (Instant::now(), Duration::from_secs(300));
+        let known = after(&[answer(7, 1, 5)]);
+        let later = |seconds| known.clone().without_unwanted(now + Duration::from_secs(seconds), memory);
+        assert_eq!((later(299).topics.len(), later(299).topic_id("t")), (1, Some(Uuid::from_u128(7))));
+        let forgotten = later(302);
+        assert_eq!(
+            (forgotten.topics.len(), forgotten.topic_name(Uuid::from_u128(7)), forgotten.brokers.len()),
+            (0, None, 2)
+        );
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod metadata;
 mod resolve;
 mod sasl;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod throttle;
 mod tls;
 mod untrusted;

@@ -1,7 +1,7 @@
 //! Rules of connections: servers that are dead, slow, silent, elsewhere, or want to be left alone for a while.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::describe_groups_response::DescribedGroup;
@@ -149,6 +149,35 @@ async fn while_the_broker_wants_silence_nothing_is_sent(_on: Harness) {
         assert!(pause >= Duration::from_millis(690), "{pause:?}");
     }
     assert_eq!(fake.connections().0, 1);
+}
+
+rule!(a_broker_that_wants_silence_is_not_asked_where_another_will_do: dev);
+async fn a_broker_that_wants_silence_is_not_asked_where_another_will_do(_on: Harness) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let own = listener.local_addr().unwrap().port();
+    let other = FakeBroker::start(KEYS, move |asked| knows(asked, &[(1, own)])).await;
+    let (throttles, other_port) = (Arc::new(AtomicBool::new(false)), other.port());
+    let now = Arc::clone(&throttles);
+    let first = FakeBroker::on(listener, KEYS, move |asked| match asked.key {
+        ApiKey::Metadata => {
+            let time = if now.load(Ordering::Relaxed) { 20_000 } else { 0 };
+            let answer = metadata(asked, &[(1, own), (2, other_port)]).with_throttle_time_ms(time);
+            Reply::Body(body(&answer, asked.version))
+        }
+        ApiKey::FindCoordinator => coordinator(asked, 1),
+        _ => described(asked, 0),
+    });
+    let admin = admin(&first.address(), &[]);
+    // From here on both brokers are known, and there is a connection to the first.
+    admin.describe_group("g").await.unwrap();
+    throttles.store(true, Ordering::Relaxed);
+    admin.describe_topic("t").await.unwrap();
+    let (asked_before, start) = (first.asked().len(), Instant::now());
+    for _ in 0..3 {
+        admin.describe_topic("t").await.unwrap();
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!((first.asked().len(), other.asked().len()), (asked_before, 3));
 }
 
 /// Names `node` the coordinator of every group.
@@ -318,6 +347,44 @@ async fn brokers_without_metadata_for_too_long_are_given_up(_on: Harness) {
     }
     assert!(start.elapsed() > Duration::from_millis(1000), "not before its time: {:?}", start.elapsed());
     assert!(!stuck.asked().is_empty());
+}
+
+rule!(a_client_that_rested_does_not_give_up_its_brokers: dev);
+async fn a_client_that_rested_does_not_give_up_its_brokers(_on: Harness) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (own, stuck) = (listener.local_addr().unwrap().port(), Arc::new(AtomicBool::new(false)));
+    let now = Arc::clone(&stuck);
+    let broker = FakeBroker::on(listener, KEYS, move |asked| match asked.key {
+        _ if now.load(Ordering::Relaxed) => Reply::Silence,
+        ApiKey::Metadata => knows(asked, &[(3, own)]),
+        ApiKey::FindCoordinator => coordinator(asked, 9),
+        _ => described(asked, 0),
+    });
+    let seed = FakeBroker::start(KEYS, move |asked| match asked.key {
+        ApiKey::Metadata => knows(asked, &[(3, own)]),
+        _ => coordinator(asked, 9),
+    })
+    .await;
+    let pairs = [
+        ("request.timeout.ms", "150"),
+        ("retry.backoff.ms", "20"),
+        ("retry.backoff.max.ms", "20"),
+        ("default.api.timeout.ms", "400"),
+        ("metadata.recovery.rebootstrap.trigger.ms", "600"),
+    ];
+    let admin = admin(&seed.address(), &pairs);
+    // The coordinator is not there, so metadata is asked for again and again.
+    admin.describe_group("g").await.unwrap_err();
+    let (asked_of_seed, asked_of_broker) = (seed.asked().len(), broker.asked().len());
+    assert!(asked_of_broker > 0, "the client has left the seed");
+    stuck.store(true, Ordering::Relaxed);
+    admin.describe_group("g").await.unwrap_err();
+    // Long after that, the broker answers again.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    stuck.store(false, Ordering::Relaxed);
+    admin.describe_group("g").await.unwrap_err();
+    assert_eq!(seed.asked().len(), asked_of_seed, "what failed once is no reason to start anew");
+    assert!(broker.asked().len() > asked_of_broker);
 }
 
 rule!(a_broker_that_hangs_up_is_left_alone_for_the_backoff: dev);
