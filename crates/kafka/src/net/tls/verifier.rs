@@ -126,6 +126,9 @@ pub(super) fn explain(error: &CertificateError) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => format!(
             "the broker's certificate is for another host ({error}); connect by a name in it, or switch the check off with an empty ssl.endpoint.identification.algorithm"
         ),
+        CertificateError::BadSignature => {
+            "the broker's certificate does not bear the signature of the authority that it names, or the broker does not have its key; if the authority was made anew under its old name, put its new certificate into the trust store (ssl.truststore.location)".to_owned()
+        }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the broker's certificate is not meant for servers (its extended key usage lacks serverAuth); the broker needs another one".to_owned()
         }
