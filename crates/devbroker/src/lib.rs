@@ -22,6 +22,7 @@
 //!
 //! Not there yet: the new group protocol, recompression (`compression.type` other than `producer`).
 
+mod alarm;
 mod api;
 mod broker;
 mod config;

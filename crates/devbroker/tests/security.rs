@@ -289,7 +289,7 @@ async fn a_listener_without_certificates_does_not_start_and_secrets_are_not_show
 
 #[tokio::test]
 async fn idle_connections_are_closed_and_busy_ones_are_not() {
-    let max_idle = Duration::from_millis(600);
+    let max_idle = Duration::from_secs(2);
     let broker = DevBroker::start(DevBrokerConfig { max_idle, ..DevBrokerConfig::default() }).await.unwrap();
     let mut idle = Client::connect(&broker.bootstrap()).await;
     idle.send(12, &metadata()).await;

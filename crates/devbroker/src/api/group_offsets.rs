@@ -4,6 +4,7 @@ use super::Context;
 use super::wire::{text, topic_name};
 use crate::group::{CommitBy, Group};
 use crate::journal::Committed;
+use crate::topics::Topic;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
 use kafka_protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
@@ -18,7 +19,18 @@ use kafka_protocol::messages::{
 use std::collections::BTreeMap;
 
 /// Kafka's `offset.metadata.max.bytes`.
-pub(super) const LONGEST_METADATA: usize = 4096;
+const LONGEST_METADATA: usize = 4096;
+
+/// Whether an offset can be kept for a partition, whoever commits it.
+pub(super) fn check_commit(topic: Option<&Topic>, index: i32, offset: &Committed) -> Result<(), ResponseError> {
+    if topic.and_then(|topic| topic.partition(index)).is_none() {
+        return Err(ResponseError::UnknownTopicOrPartition);
+    }
+    if offset.metadata.len() > LONGEST_METADATA {
+        return Err(ResponseError::OffsetMetadataTooLarge);
+    }
+    Ok(())
+}
 
 pub(super) fn commit(cx: &Context<'_>, request: OffsetCommitRequest) -> OffsetCommitResponse {
     let mut accepted = Vec::new();
@@ -28,22 +40,18 @@ pub(super) fn commit(cx: &Context<'_>, request: OffsetCommitRequest) -> OffsetCo
         let mut partitions = Vec::new();
         for wanted in &topic.partitions {
             let index = wanted.partition_index;
-            let metadata = wanted.committed_metadata.as_deref().unwrap_or("");
-            let error = if cx.fault_at(&topic.name, index) != 0 {
-                cx.fault_at(&topic.name, index)
-            } else if found.as_ref().and_then(|topic| topic.partition(index)).is_none() {
-                ResponseError::UnknownTopicOrPartition.code()
-            } else if metadata.len() > LONGEST_METADATA {
-                ResponseError::OffsetMetadataTooLarge.code()
-            } else {
-                let committed = Committed {
-                    offset: wanted.committed_offset,
-                    leader_epoch: wanted.committed_leader_epoch,
-                    metadata: metadata.to_owned(),
-                };
-                accepted.push(((topic.name.to_string(), index), committed));
-                0
+            let committed = Committed {
+                offset: wanted.committed_offset,
+                leader_epoch: wanted.committed_leader_epoch,
+                metadata: wanted.committed_metadata.as_deref().unwrap_or("").to_owned(),
             };
+            let error = match cx.fault_at(&topic.name, index) {
+                0 => check_commit(found.as_deref(), index, &committed).err().map_or(0, |error| error.code()),
+                injected => injected,
+            };
+            if error == 0 {
+                accepted.push(((topic.name.to_string(), index), committed));
+            }
             partitions
                 .push(OffsetCommitResponsePartition::default().with_partition_index(index).with_error_code(error));
         }

@@ -1,7 +1,7 @@
 //! InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn.
 
 use super::Context;
-use super::group_offsets::LONGEST_METADATA;
+use super::group_offsets::check_commit;
 use crate::group::CommitBy;
 use crate::journal::Committed;
 use crate::txn::{Ask, Version};
@@ -167,20 +167,15 @@ pub(super) fn commit_offsets(cx: &Context<'_>, request: TxnOffsetCommitRequest) 
         let mut partitions = Vec::new();
         for wanted in &topic.partitions {
             let index = wanted.partition_index;
-            let metadata = wanted.committed_metadata.as_deref().unwrap_or("");
-            let error = if found.as_ref().and_then(|topic| topic.partition(index)).is_none() {
-                ResponseError::UnknownTopicOrPartition.code()
-            } else if metadata.len() > LONGEST_METADATA {
-                ResponseError::OffsetMetadataTooLarge.code()
-            } else {
-                let committed = Committed {
-                    offset: wanted.committed_offset,
-                    leader_epoch: wanted.committed_leader_epoch,
-                    metadata: metadata.to_owned(),
-                };
-                accepted.push(((topic.name.to_string(), index), committed));
-                0
+            let committed = Committed {
+                offset: wanted.committed_offset,
+                leader_epoch: wanted.committed_leader_epoch,
+                metadata: wanted.committed_metadata.as_deref().unwrap_or("").to_owned(),
             };
+            let error = check_commit(found.as_deref(), index, &committed).err().map_or(0, |error| error.code());
+            if error == 0 {
+                accepted.push(((topic.name.to_string(), index), committed));
+            }
             partitions
                 .push(TxnOffsetCommitResponsePartition::default().with_partition_index(index).with_error_code(error));
         }

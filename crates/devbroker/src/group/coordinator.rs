@@ -4,15 +4,16 @@ use super::kept::KeptGroups;
 use super::member::{JoinAnswer, Member, SyncAnswer};
 use super::offsets::{CommitBy, TxnOffset, decided};
 use super::state::{Group, Phase};
+use crate::alarm::Alarm;
 use crate::config::DevBrokerConfig;
 use crate::journal::{Committed, Entry, Journal};
-use crate::sync::{lock, stopped};
+use crate::sync::lock;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -69,9 +70,8 @@ pub(crate) struct Groups {
     groups: Mutex<BTreeMap<String, Arc<Mutex<Group>>>>,
     config: Arc<DevBrokerConfig>,
     journal: Arc<Journal>,
-    /// When the timer task wakes up, and how to wake it earlier.
-    alarm: Mutex<Option<Instant>>,
-    earlier: Notify,
+    /// Wakes the timer task.
+    alarm: Alarm,
 }
 
 impl Groups {
@@ -85,7 +85,7 @@ impl Groups {
             groups.entry(id.clone()).or_insert_with(|| Group::new(&id)).txn_offsets = pending;
         }
         let groups = groups.into_iter().map(|(id, group)| (id, Arc::new(Mutex::new(group)))).collect();
-        Self { groups: Mutex::new(groups), config, journal, alarm: Mutex::new(None), earlier: Notify::new() }
+        Self { groups: Mutex::new(groups), config, journal, alarm: Alarm::default() }
     }
 
     fn find(&self, id: &str) -> Option<Arc<Mutex<Group>>> {
@@ -142,30 +142,14 @@ impl Groups {
     }
 
     fn arm(&self, deadline: Option<Instant>) {
-        let Some(deadline) = deadline else { return };
-        let mut alarm = lock(&self.alarm);
-        if alarm.is_none_or(|set| deadline < set) {
-            *alarm = Some(deadline);
-            self.earlier.notify_one();
+        if let Some(deadline) = deadline {
+            self.alarm.set(deadline);
         }
     }
 
     /// Ends sessions and rebalances that have run out, until the broker stops.
     pub async fn run_timers(&self, mut stopping: watch::Receiver<bool>) {
-        loop {
-            let alarm = *lock(&self.alarm);
-            let ring = async {
-                match alarm {
-                    Some(deadline) => tokio::time::sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = stopped(&mut stopping) => return,
-                () = self.earlier.notified() => continue,
-                () = ring => {}
-            }
-            *lock(&self.alarm) = None;
+        while self.alarm.rings(&mut stopping).await {
             let now = Instant::now();
             for group in self.all() {
                 let mut locked = lock(&group);

@@ -5,16 +5,17 @@
 //! Order of locks: this one before those of logs and groups.
 
 use super::state::{End, NO_PRODUCER, Phase, Transaction, Version, is_exhausted};
+use crate::alarm::Alarm;
 use crate::broker::Shared;
 use crate::config::DevBrokerConfig;
 use crate::journal::{Entry, Journal};
 use crate::log::Marker;
-use crate::sync::{lock, now_ms, stopped};
+use crate::sync::{lock, now_ms};
 use kafka_protocol::ResponseError;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{error, info};
 
@@ -38,9 +39,8 @@ pub(crate) struct Transactions {
     known: Mutex<Known>,
     config: Arc<DevBrokerConfig>,
     journal: Arc<Journal>,
-    /// When the timer task has to look, and how to wake it earlier.
-    alarm: Mutex<Option<Instant>>,
-    earlier: Notify,
+    /// Wakes the timer task.
+    alarm: Alarm,
 }
 
 impl Transactions {
@@ -48,8 +48,11 @@ impl Transactions {
     pub fn new(config: Arc<DevBrokerConfig>, journal: Arc<Journal>, kept: Known) -> Self {
         // What was open or ending is looked at when the timer starts.
         let busy = kept.values().any(|one| one.phase == Phase::Ongoing || one.phase.is_ending());
-        let alarm = busy.then(Instant::now);
-        Self { known: Mutex::new(kept), config, journal, alarm: Mutex::new(alarm), earlier: Notify::new() }
+        let alarm = Alarm::default();
+        if busy {
+            alarm.set(Instant::now());
+        }
+        Self { known: Mutex::new(kept), config, journal, alarm }
     }
 
     /// Gives a producer its id and epoch; ends what an earlier one with the same transactional id has left open.
@@ -210,7 +213,7 @@ impl Transactions {
         if delay.is_zero() {
             self.complete(shared, known, id);
         } else {
-            self.arm(Instant::now() + delay);
+            self.alarm.set(Instant::now() + delay);
         }
         Ok(given)
     }
@@ -249,38 +252,17 @@ impl Transactions {
         let entry = Entry::Transaction { id: id.to_owned(), transaction: Box::new(transaction.clone()) };
         self.journal.append(&[entry]).map_err(|_| ResponseError::CoordinatorNotAvailable)?;
         if transaction.phase == Phase::Ongoing {
-            self.arm(Instant::now() + until_timeout(&transaction, now_ms()));
+            self.alarm.set(Instant::now() + until_timeout(&transaction, now_ms()));
         }
         known.insert(id.to_owned(), transaction);
         Ok(())
     }
 
-    fn arm(&self, deadline: Instant) {
-        let mut alarm = lock(&self.alarm);
-        if alarm.is_none_or(|set| deadline < set) {
-            *alarm = Some(deadline);
-            self.earlier.notify_one();
-        }
-    }
-
     /// Ends transactions that take too long and writes markers that are due, until the broker stops.
     pub async fn run_timers(&self, shared: &Shared, mut stopping: watch::Receiver<bool>) {
-        loop {
-            let alarm = *lock(&self.alarm);
-            let ring = async {
-                match alarm {
-                    Some(deadline) => tokio::time::sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = stopped(&mut stopping) => return,
-                () = self.earlier.notified() => continue,
-                () = ring => {}
-            }
-            *lock(&self.alarm) = None;
+        while self.alarm.rings(&mut stopping).await {
             if let Some(next) = self.tick(shared) {
-                self.arm(Instant::now() + next);
+                self.alarm.set(Instant::now() + next);
             }
         }
     }
