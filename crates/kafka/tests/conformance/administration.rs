@@ -27,7 +27,7 @@ async fn a_topic_that_was_created_is_listed(on: Harness) {
     assert!(admin.list_topics().await.unwrap().iter().any(|name| **name == *topic));
 }
 
-rule!(topics_are_created_and_deleted_each_with_its_own_outcome: dev, real);
+rule!(topics_are_created_and_deleted_each_with_its_own_outcome: dev, real, secure);
 async fn topics_are_created_and_deleted_each_with_its_own_outcome(on: Harness) {
     let admin = on.admin(&[]);
     let (old, new, checked) = (on.topic(1, &[]).await, unique("new"), unique("checked"));
@@ -58,14 +58,7 @@ async fn a_topic_that_was_created_again_has_another_id(on: Harness) {
     assert_eq!(*by_id[&first].as_ref().unwrap().name, *topic);
     admin.delete_topics_by_id(&[first]).await.unwrap().remove(&first).unwrap().unwrap();
     let start = Instant::now();
-    loop {
-        let outcome = admin.create_topics(vec![NewTopic::new(topic.as_str(), 1, 1)]).await.unwrap().remove(0).1;
-        match outcome {
-            Ok(()) => break,
-            Err(error) if error.is_topic_exists() && start.elapsed() < PATIENCE => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
+    on.make_anew(&topic).await;
     // Brokers hear of changes a little later than the controller that made them.
     let second = loop {
         match admin.describe_topic(&topic).await {
@@ -171,7 +164,7 @@ async fn records_below_an_offset_are_deleted(on: Harness) {
     assert_eq!(first, [40, 10]);
 }
 
-rule!(committed_offsets_are_listed_altered_and_deleted: dev, real);
+rule!(committed_offsets_are_listed_altered_and_deleted: dev, real, secure);
 async fn committed_offsets_are_listed_altered_and_deleted(on: Harness) {
     let (admin, topic, group) = (on.admin(&[]), on.topic(3, &[]).await, unique("group"));
     assert!(admin.list_consumer_group_offsets(&group).await.unwrap().is_empty());
@@ -193,6 +186,7 @@ async fn committed_offsets_are_listed_altered_and_deleted(on: Harness) {
     admin.delete_consumer_group_offsets(&group, &[at(&topic, 0), at(&topic, 1)]).await.unwrap();
     assert_eq!(admin.list_consumer_group_offsets(&group).await.unwrap().len(), 1);
     assert!(admin.list_groups().await.unwrap().iter().any(|listed| listed.group == group));
+    assert_eq!(admin.describe_group(&group).await.unwrap().state, "Empty");
     let outcomes = admin.delete_consumer_groups(&[&group, "absent"]).await;
     assert!(outcomes[&group].is_ok(), "{outcomes:?}");
     assert!(outcomes["absent"].as_ref().unwrap_err().is_group_id_not_found());
@@ -241,7 +235,7 @@ async fn a_fenced_producer_can_commit_no_more(on: Harness) {
     assert!(error.to_string().contains("fenced") || error.code() == Some(ErrorCode::PRODUCER_FENCED), "{error}");
 }
 
-rule!(transactions_are_listed_and_described: real);
+rule!(transactions_are_listed_and_described: dev, real);
 async fn transactions_are_listed_and_described(on: Harness) {
     let (admin, topic, id) = (on.admin(&[]), on.topic(1, &[]).await, unique("txn"));
     let (producer, mut completions) = on.producer(&[("transactional.id", &id)]);

@@ -116,17 +116,17 @@ async fn a_connection_that_the_broker_closes_when_it_is_idle_fails_no_call(on: H
 rule!(a_connection_that_nobody_uses_is_closed_after_its_time: dev);
 async fn a_connection_that_nobody_uses_is_closed_after_its_time(_on: Harness) {
     let fake = FakeBroker::start(KEYS, |asked| knows(asked, &[(1, 1)])).await;
-    let admin = admin(&fake.address(), &[("connections.max.idle.ms", "300"), ("retries", "0")]);
+    let admin = admin(&fake.address(), &[("connections.max.idle.ms", "1000"), ("retries", "0")]);
     let start = Instant::now();
     // In use it stays.
-    while start.elapsed() < Duration::from_millis(900) {
+    while start.elapsed() < Duration::from_millis(2500) {
         admin.describe_topic("t").await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(fake.connections(), (1, 0));
     let unused = Instant::now();
     until("the connection is closed", || fake.connections().1 == 1).await;
-    assert!(unused.elapsed() > Duration::from_millis(200) && unused.elapsed() < Duration::from_secs(2));
+    assert!(unused.elapsed() > Duration::from_millis(800) && unused.elapsed() < Duration::from_secs(5));
     admin.describe_topic("t").await.unwrap();
     assert_eq!(fake.connections().0, 2);
 }
@@ -459,8 +459,9 @@ async fn a_stuck_or_throttled_neighbour_delays_nobody(on: Harness) {
                 drop(tokio::join!(stuck.topic_exists(&topic), member.poll(Duration::from_secs(1))));
             }
         };
+        let before = on.dev_broker().faults().history().len();
         let others = async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            on.dev_broker().faults().hits(before + 1).await;
             let start = Instant::now();
             on.write(&topic, 0, 0..10).await;
             let mut consumer = on.consumer(&[("group.id", &group)]);

@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// Columns of the table, and the kinds of broker of `rule!` that count for each.
 const COLUMNS: [(&str, &[&str]); 5] = [
-    ("dev", &["dev"]),
+    ("dev", &["dev", "dev_secure"]),
     ("real", &["real", "own"]),
     ("cluster", &["cluster"]),
     ("secure", &["secure"]),

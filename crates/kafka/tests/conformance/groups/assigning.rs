@@ -74,8 +74,11 @@ async fn partitions_can_be_read_without_a_group(on: Harness) {
     let mut consumer = on.consumer(&[]);
     consumer.assign(vec![(at(&topic, 0), StartOffset::Offset(4))]);
     assert_eq!(read(&mut consumer, 6).await.first().map(|record| record.1), Some(4));
-    let refused = consumer.commit_sync(&offsets(&at(&topic, 0), 5)).await.unwrap_err();
-    assert!(refused.to_string().contains("group.id"), "{refused}");
+    let five = offsets(&at(&topic, 0), 5);
+    for refused in [consumer.commit_sync(&five).await, consumer.commit_async(&five).await] {
+        let refused = refused.unwrap_err();
+        assert!(refused.to_string().contains("group.id"), "{refused}");
+    }
     assert!(consumer.committed(&[at(&topic, 0)]).await.is_err());
     assert_eq!(consumer.group_metadata(), None);
     consumer.subscribe(topics(&topic));

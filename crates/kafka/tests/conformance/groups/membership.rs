@@ -9,7 +9,7 @@ use milena_kafka::{Error, ErrorCode};
 use super::*;
 use crate::support::rule;
 
-rule!(a_member_gets_everything_and_its_commits_are_where_the_next_one_begins: dev, real);
+rule!(a_member_gets_everything_and_its_commits_are_where_the_next_one_begins: dev, real, secure);
 async fn a_member_gets_everything_and_its_commits_are_where_the_next_one_begins(on: Harness) {
     let (topic, group) = (on.topic(2, &[]).await, unique("group"));
     on.write(&topic, 1, 0..100).await;
@@ -34,16 +34,21 @@ async fn a_member_gets_everything_and_its_commits_are_where_the_next_one_begins(
     assert_eq!(read(&mut second, 40).await.first().map(|record| record.1), Some(60));
 }
 
+/// Two members, the first of which does not give up what it has, so that the join of the other (client `second`) is held.
+async fn held_join(on: &Harness, group: &str, topic: &str) -> (Consumer, Consumer) {
+    let mut first = member(on, group, &[]);
+    first.subscribe(topics(topic));
+    assigned(&mut first).await;
+    let mut second = member(on, group, &[("client.id", "second")]);
+    second.subscribe(topics(topic));
+    assert!(matches!(second.poll(Duration::from_millis(700)).await.unwrap(), Polled::Empty));
+    (first, second)
+}
+
 rule!(heartbeats_stop_while_a_join_is_in_flight: dev);
 async fn heartbeats_stop_while_a_join_is_in_flight(on: Harness) {
     let (topic, group) = (on.topic(1, &[]).await, unique("group"));
-    let mut first = member(&on, &group, &[]);
-    first.subscribe(topics(&topic));
-    assigned(&mut first).await;
-    // The first does not give up what it has, so the second's join is held for as long.
-    let mut second = member(&on, &group, &[("client.id", "second")]);
-    second.subscribe(topics(&topic));
-    assert!(matches!(second.poll(Duration::from_millis(500)).await.unwrap(), Polled::Empty));
+    let (first, mut second) = held_join(&on, &group, &topic).await;
     let faults = on.dev_broker().faults();
     let refuse = FaultAction::Error(ErrorCode::UNKNOWN_MEMBER_ID.code());
     faults.add(Fault::on(Api::Heartbeat, refuse).client("second"));
@@ -77,7 +82,7 @@ async fn an_answer_to_a_heartbeat_of_an_earlier_generation_is_ignored(on: Harnes
     consumer.commit_sync(&offsets(&at(&topic, 0), 0)).await.unwrap();
 }
 
-rule!(partitions_change_hands_only_after_the_owner_is_done_with_them: dev, real);
+rule!(partitions_change_hands_only_after_the_owner_is_done_with_them: dev, real, secure);
 async fn partitions_change_hands_only_after_the_owner_is_done_with_them(on: Harness) {
     let (topic, group) = (on.topic(4, &[]).await, unique("group"));
     for partition in 0..4 {
@@ -193,13 +198,7 @@ async fn a_consumer_that_is_dropped_leaves_by_itself(on: Harness) {
 rule!(a_wish_to_close_interrupts_a_held_join: dev, real);
 async fn a_wish_to_close_interrupts_a_held_join(on: Harness) {
     let (topic, group) = (on.topic(1, &[]).await, unique("group"));
-    let mut first = member(&on, &group, &[]);
-    first.subscribe(topics(&topic));
-    assigned(&mut first).await;
-    // The first does not poll, so this one's join is held.
-    let mut second = member(&on, &group, &[]);
-    second.subscribe(topics(&topic));
-    assert!(matches!(second.poll(Duration::from_millis(700)).await.unwrap(), Polled::Empty));
+    let (_first, second) = held_join(&on, &group, &topic).await;
     let started = Instant::now();
     second.close(PATIENCE).await;
     assert!(started.elapsed() < Duration::from_secs(3));
@@ -208,12 +207,7 @@ async fn a_wish_to_close_interrupts_a_held_join(on: Harness) {
 rule!(a_wakeup_interrupts_a_held_join: dev, real);
 async fn a_wakeup_interrupts_a_held_join(on: Harness) {
     let (topic, group) = (on.topic(1, &[]).await, unique("group"));
-    let mut first = member(&on, &group, &[]);
-    first.subscribe(topics(&topic));
-    assigned(&mut first).await;
-    let mut second = member(&on, &group, &[]);
-    second.subscribe(topics(&topic));
-    assert!(matches!(second.poll(Duration::from_millis(500)).await.unwrap(), Polled::Empty));
+    let (first, mut second) = held_join(&on, &group, &topic).await;
     let wakeup = second.wakeup_handle();
     let polling = tokio::spawn(async move {
         let polled = second.poll(PATIENCE).await.unwrap();

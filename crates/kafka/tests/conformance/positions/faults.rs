@@ -78,6 +78,7 @@ async fn through_outages(mut on: Harness, records: u32, kills: usize, freezes: u
     let mut consumer = on.consumer(&[("request.timeout.ms", "5000"), ("max.poll.records", "5000")]);
     consumer.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
     let (stop, mut stopped) = tokio::sync::oneshot::channel::<u32>();
+    let (progress, mut progressed) = tokio::sync::watch::channel(0);
     let reader = tokio::spawn(async move {
         let mut next = 0;
         let mut end = None;
@@ -94,20 +95,19 @@ async fn through_outages(mut on: Harness, records: u32, kills: usize, freezes: u
                     next += 1;
                 }
             }
+            progress.send_replace(next);
         }
     });
     for outage in 0..kills + freezes {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        let share = i64::from(records) * i64::try_from(outage).unwrap() / i64::from(outages);
+        if progressed.wait_for(|read| *read >= share).await.is_err() {
+            panic!("the reader ended: {:?}", reader.await);
+        }
         if outage % 3 == 2 && outage / 3 < freezes {
-            on.with_real(|broker| broker.pause().unwrap()).await;
-            tokio::time::sleep(Duration::from_secs(6)).await;
-            on.with_real(|broker| broker.resume().unwrap()).await;
+            // Longer than a request may take.
+            on.freeze(Duration::from_secs(6)).await;
         } else {
-            on.with_real(|broker| {
-                broker.kill().unwrap();
-                broker.restart().unwrap();
-            })
-            .await;
+            on.kill_and_restart().await;
         }
     }
     stop.send(writer.await.unwrap()).unwrap();

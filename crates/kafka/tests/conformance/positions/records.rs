@@ -98,7 +98,7 @@ async fn positions_move_past_what_compaction_has_removed(on: Harness) {
     );
 }
 
-rule!(records_of_aborted_transactions_are_left_out_and_positions_move_past_them: dev, real);
+rule!(records_of_aborted_transactions_are_left_out_and_positions_move_past_them: dev, real, secure);
 async fn records_of_aborted_transactions_are_left_out_and_positions_move_past_them(on: Harness) {
     let topic = on.topic(1, &[]).await;
     let id = unique("transaction");

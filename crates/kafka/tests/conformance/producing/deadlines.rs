@@ -2,17 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use milena_devbroker::{Api, FaultAction};
+use milena_devbroker::{Api, DevBrokerConfig, FaultAction};
 use milena_kafka::admin::NewTopic;
+use milena_kafka::config::ProducerConfig;
+use milena_kafka::producer::Producer;
 use milena_kafka::{Error, ErrorCode};
 
 use super::support::{append, assert_exact, ends, record, stored};
-use crate::support::{Harness, PATIENCE, rule, unique};
+use crate::support::{Harness, PATIENCE, properties, rule, unique};
 
-/// Not before the deadline, and not much behind it.
+/// Not before the deadline, and not much behind it, on a machine that has other things to do.
 fn assert_kept(started: Instant, deadline: u64) {
     let (waited, deadline) = (started.elapsed(), Duration::from_millis(deadline));
-    assert!(waited >= deadline && waited < deadline + Duration::from_millis(500), "{waited:?} for {deadline:?}");
+    assert!(waited >= deadline && waited < deadline + Duration::from_secs(1), "{waited:?} for {deadline:?}");
 }
 
 rule!(records_that_are_with_the_broker_end_at_their_deadline_as_possibly_written: own; fault);
@@ -122,6 +124,20 @@ async fn max_block_bounds_the_wait_for_a_topic_and_for_memory_together(on: Harne
     assert!(started.elapsed() < Duration::from_millis(500));
 }
 
+rule!(max_block_bounds_the_wait_for_a_broker: dev);
+async fn max_block_bounds_the_wait_for_a_broker(_on: Harness) {
+    // Nobody listens where a listener was just dropped.
+    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let properties = properties(&nowhere, &[("max.block.ms", "300")]);
+    let (producer, _) = Producer::new(ProducerConfig::from_properties(&properties).unwrap()).unwrap();
+    let started = Instant::now();
+    let error = producer.send("nowhere", None, None, None, None, &[]).await.unwrap_err();
+    // An attempt that could not end in time is not made, so it may be over a little earlier.
+    assert!(started.elapsed() < Duration::from_millis(1300), "{:?}", started.elapsed());
+    assert!(error.is_retriable() && error.to_string().contains("nowhere"), "{error}");
+    producer.close(PATIENCE).await.unwrap();
+}
+
 rule!(memory_that_does_not_come_ends_the_wait_in_time: own; fault);
 async fn memory_that_does_not_come_ends_the_wait_in_time(mut on: Harness) {
     let topic = on.topic(1, &[]).await;
@@ -145,18 +161,20 @@ async fn memory_that_does_not_come_ends_the_wait_in_time(mut on: Harness) {
     producer.close(PATIENCE).await.unwrap();
 }
 
-rule!(a_topic_that_comes_later_is_waited_for: dev, real);
-async fn a_topic_that_comes_later_is_waited_for(on: Harness) {
+rule!(a_topic_that_comes_later_is_waited_for: dev);
+async fn a_topic_that_comes_later_is_waited_for(_on: Harness) {
+    // Others make the topic when a producer asks for it.
+    let config = DevBrokerConfig { auto_create_topics: false, ..DevBrokerConfig::default() };
+    let on = Harness::dev_with(config).await;
     let (producer, _) = on.producer(&[]);
     let name = unique("late");
-    let admin = on.admin(&[]);
-    // Brokers that create topics by themselves create it at once; then its creation fails.
-    let create = async {
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        admin.create_topics(vec![NewTopic::new(name.as_str(), 1, -1)]).await.unwrap();
-    };
-    let (sent, ()) = tokio::join!(producer.send(&name, None, None, None, Some(b"0"), &[]), create);
-    assert_eq!(sent.unwrap().offset, Some(0));
+    let mut sending = Box::pin(producer.send(&name, None, None, None, Some(b"0"), &[]));
+    let early = tokio::time::timeout(Duration::from_millis(700), &mut sending).await;
+    assert!(early.is_err(), "{early:?} before the topic was there");
+    let created = on.admin(&[]).create_topics(vec![NewTopic::new(name.as_str(), 1, -1)]).await.unwrap().remove(0).1;
+    created.unwrap();
+    assert_eq!(sending.as_mut().await.unwrap().offset, Some(0));
+    drop(sending);
     producer.close(PATIENCE).await.unwrap();
 }
 

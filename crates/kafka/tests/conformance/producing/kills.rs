@@ -42,17 +42,11 @@ async fn exact(mut on: Harness, records: u64, kills: u64, freezes: u64) {
         if done < faults && acknowledged >= (done + 1) * records / (faults + 2) {
             done += 1;
             let freeze = done % 3 == 0 && done / 3 <= freezes || done > kills + freezes.min(faults / 3);
-            on.with_real(move |broker| {
-                if !freeze {
-                    return broker.kill().and_then(|()| broker.restart());
-                }
-                broker.pause()?;
+            match freeze {
                 // Longer than a request may take.
-                std::thread::sleep(Duration::from_secs(7));
-                broker.resume()
-            })
-            .await
-            .unwrap();
+                true => on.freeze(Duration::from_secs(7)).await,
+                false => on.kill_and_restart().await,
+            }
         }
     }
     assert_eq!(done, faults);

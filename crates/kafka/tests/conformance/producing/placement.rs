@@ -77,7 +77,7 @@ async fn records_without_key_go_everywhere_in_batches(on: Harness) {
     assert_eq!(spread(&on, &[class], Some(b"key")).await, [500; 4]);
 }
 
-rule!(each_kind_of_acks_works: dev, real);
+rule!(each_kind_of_acks_works: dev, real, secure);
 async fn each_kind_of_acks_works(on: Harness) {
     for (acks, known) in [("0", false), ("1", true), ("all", true)] {
         let topic = on.topic(1, &[]).await;
@@ -95,23 +95,14 @@ async fn each_kind_of_acks_works(on: Harness) {
     }
 }
 
-rule!(a_topic_that_is_made_anew_is_written_from_its_beginning: real, cluster);
+rule!(a_topic_that_is_made_anew_is_written_from_its_beginning: dev, real, cluster);
 async fn a_topic_that_is_made_anew_is_written_from_its_beginning(on: Harness) {
     let topic = on.topic(1, &[]).await;
     let (producer, mut completions) = on.producer(&[("linger.ms", "0")]);
     append(&producer, &topic, 1, 0..10).await;
     ends(&mut completions, 10).await;
-    let admin = on.admin(&[]);
-    admin.delete_topic(&topic).await.unwrap();
-    loop {
-        let new = milena_kafka::admin::NewTopic::new(topic.as_str(), 1, -1);
-        let created = admin.create_topics(vec![new]).await.unwrap().into_iter().all(|(_, created)| created.is_ok());
-        if created {
-            break;
-        }
-        // The old one is still being removed.
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    on.admin(&[]).delete_topic(&topic).await.unwrap();
+    on.make_anew(&topic).await;
     append(&producer, &topic, 1, 10..20).await;
     for end in ends(&mut completions, 10).await {
         end.result.unwrap();

@@ -1,13 +1,14 @@
-//! Batches and records that are too large, records that a broker refuses, and codecs.
+//! Batches and records that are too large, records that a broker refuses, codecs, and what comes back.
 
 use milena_kafka::ErrorCode;
 use milena_kafka::consumer::{Polled, StartOffset};
 use milena_kafka::producer::Append;
+use milena_kafka::records::TimestampType;
 
 use super::support::{append, assert_exact, ends, record};
 use crate::support::{Harness, PATIENCE, at, next, rule};
 
-rule!(a_batch_that_is_too_large_goes_in_parts_and_a_record_that_is_fails_alone: dev, real);
+rule!(a_batch_that_is_too_large_goes_in_parts_and_a_record_that_is_fails_alone: dev, real, secure);
 async fn a_batch_that_is_too_large_goes_in_parts_and_a_record_that_is_fails_alone(on: Harness) {
     for idempotent in ["true", "false"] {
         let topic = on.topic(1, &[("max.message.bytes", "500")]).await;
@@ -42,7 +43,7 @@ async fn a_record_larger_than_a_request_or_the_memory_is_refused_by_name(on: Har
     }
 }
 
-rule!(records_at_fault_are_named_and_those_beside_them_say_so: real);
+rule!(records_at_fault_are_named_and_those_beside_them_say_so: dev, real, secure);
 async fn records_at_fault_are_named_and_those_beside_them_say_so(on: Harness) {
     // A compacted topic takes no record without key.
     let topic = on.topic(1, &[("cleanup.policy", "compact")]).await;
@@ -101,6 +102,51 @@ async fn every_codec_at_every_end_of_its_levels_is_read_back(on: Harness) {
         }
         producer.close(PATIENCE).await.unwrap();
         assert_exact(&on, &topic, 1, 3000).await;
+    }
+}
+
+type Written<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, &'a [(&'a str, Option<&'a [u8]>)]);
+type Read = (Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Option<Vec<u8>>)>, Option<i64>);
+
+rule!(keys_values_headers_and_times_come_back_as_they_went: dev, real, secure);
+async fn keys_values_headers_and_times_come_back_as_they_went(on: Harness) {
+    let big = vec![b'b'; 40_000];
+    let cases: [Written<'_>; 4] = [
+        (Some(b"key"), Some(b"value"), &[("a", Some(b"1")), ("a", None)]),
+        (None, None, &[]),
+        (Some(b""), Some(b""), &[("", Some(b""))]),
+        (None, Some(&big), &[("ü", Some(b"\xff"))]),
+    ];
+    let owned = |part: &[u8]| part.to_vec();
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+        let topic = on.topic(1, &[]).await;
+        let (producer, _) = on.producer(&[("compression.type", codec)]);
+        let mut expected: Vec<Read> = Vec::new();
+        for (place, (key, value, headers)) in (0..).zip(&cases) {
+            let time = 1000 + place;
+            let sent = producer.send(&topic, None, Some(time), *key, *value, headers).await.unwrap();
+            assert_eq!((sent.partition, sent.offset, sent.timestamp), (0, Some(place), time), "{codec}");
+            let headers = headers.iter().map(|(key, value)| ((*key).to_owned(), value.map(owned))).collect();
+            expected.push((key.map(owned), value.map(owned), headers, Some(time)));
+        }
+        producer.close(PATIENCE).await.unwrap();
+
+        let mut consumer = on.consumer(&[]);
+        consumer.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
+        let mut read: Vec<Read> = Vec::new();
+        while read.len() < cases.len() {
+            let Polled::Records(batches) = next(&mut consumer).await else { continue };
+            for batch in batches {
+                assert_eq!(batch.timestamp_type, TimestampType::CreateTime);
+                assert_eq!(batch.records().count(), batch.count());
+                for view in batch.records() {
+                    let bytes = |part: Option<&[u8]>| part.map(|part| batch.slice(part).to_vec());
+                    let headers = view.headers().map(|(key, value)| (key.to_owned(), bytes(value))).collect();
+                    read.push((bytes(view.key), bytes(view.value), headers, view.timestamp));
+                }
+            }
+        }
+        assert_eq!(read, expected, "{codec}");
     }
 }
 

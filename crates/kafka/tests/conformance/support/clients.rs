@@ -43,7 +43,7 @@ pub fn can_start(kind: &str) -> bool {
         eprintln!("left out: MILENA_FAULTS is not set, so no broker is killed");
         return false;
     }
-    let there = kind == "dev" || is_set("CI") || milena_testkit::reference::java_is_installed();
+    let there = kind.starts_with("dev") || is_set("CI") || milena_testkit::reference::java_is_installed();
     if !there {
         eprintln!("left out: Java is not installed, so there is no real broker");
     }
@@ -73,10 +73,24 @@ impl Harness {
         for (key, value) in configs {
             new.configs.push(((*key).to_owned(), (*value).to_owned()));
         }
-        for (_, created) in self.admin(&[]).create_topics(vec![new]).await.unwrap() {
+        let (admin, start) = (self.admin(&[]), Instant::now());
+        for (_, created) in admin.create_topics(vec![new]).await.unwrap() {
             created.unwrap();
         }
+        // Brokers hear of it a little later than the controller that made it.
+        while let Err(error) = admin.describe_topic(&name).await {
+            assert!(error.is_unknown_topic() && start.elapsed() < PATIENCE, "{error}");
+        }
         name
+    }
+
+    /// Creates a topic under the name of one that was deleted, which may take a moment to go.
+    pub async fn make_anew(&self, topic: &str) {
+        let (admin, start) = (self.admin(&[]), Instant::now());
+        while let Err(error) = admin.create_topics(vec![NewTopic::new(topic, 1, -1)]).await.unwrap().remove(0).1 {
+            assert!(error.is_topic_exists() && start.elapsed() < PATIENCE, "{error}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// The end of partition 0.

@@ -1,14 +1,18 @@
 //! A broker of one kind, for one rule.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use milena_devbroker::{DevBroker, DevBrokerConfig};
+use milena_devbroker::{DevBroker, DevBrokerConfig, Protocol};
 use milena_kafka::config::Properties;
 use milena_testkit::kafka::{RealKafka, SHARED_BOOTSTRAP};
 use milena_testkit::port;
 use milena_testkit::secure_kafka::SecureKafka;
 use milena_testkit::toxiproxy::Toxiproxy;
 use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+
+use super::dev_secure::DevSecure;
 
 /// Real brokers that tests start for themselves at the same time: each is a JVM, and two cores carry no more.
 const OWN_AT_ONCE: usize = 1;
@@ -21,6 +25,7 @@ pub struct Harness {
 
 enum Kind {
     Dev(DevBroker),
+    DevSecure(DevSecure),
     Real,
     Own(Own),
     Cluster(OwnedMutexGuard<RealKafka>),
@@ -53,7 +58,7 @@ impl Harness {
     /// An embedded broker of the test's own, in memory, one node.
     pub async fn dev() -> Self {
         Self::dev_with(DevBrokerConfig {
-            min_session_timeout: std::time::Duration::from_millis(100),
+            min_session_timeout: Duration::from_millis(100),
             ..DevBrokerConfig::default()
         })
         .await
@@ -63,6 +68,12 @@ impl Harness {
     pub async fn dev_with(config: DevBrokerConfig) -> Self {
         let broker = DevBroker::start(config).await.unwrap();
         Self { bootstrap: broker.bootstrap(), kind: Kind::Dev(broker) }
+    }
+
+    /// An embedded broker with TLS and SASL, and without ACLs: who is in may do everything.
+    pub async fn dev_secure() -> Self {
+        let secure = DevSecure::start().await;
+        Self { bootstrap: secure.broker.bootstrap_of(Protocol::SaslSsl).unwrap(), kind: Kind::DevSecure(secure) }
     }
 
     /// The real broker that all tests share: it must not be disturbed, and topics and groups on it need names of their own.
@@ -160,8 +171,8 @@ impl Harness {
     /// Properties of a client, `bootstrap.servers` included; on a secured broker those of alice, who may do everything with topics and groups.
     pub fn properties(&self, pairs: &[(&str, &str)]) -> Properties {
         let mut all = super::properties(&self.bootstrap, &[]);
-        if let Kind::Secure(broker) = &self.kind {
-            all.extend(broker.client("scram512-alice").unwrap());
+        if let Kind::Secure(_) | Kind::DevSecure(_) = &self.kind {
+            all.extend(self.client("scram512-alice", &[]));
         }
         all.extend(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         all
@@ -175,6 +186,11 @@ impl Harness {
         }
     }
 
+    /// Whether this is Kafka's own broker.
+    pub fn is_real(&self) -> bool {
+        !matches!(self.kind, Kind::Dev(_) | Kind::DevSecure(_))
+    }
+
     /// The embedded broker, if this is one: for faults that only it can have.
     pub fn if_dev(&self) -> Option<&DevBroker> {
         match &self.kind {
@@ -183,7 +199,38 @@ impl Harness {
         }
     }
 
-    /// The secured broker.
+    /// Properties of a ready-made client of a secured broker, with some replaced.
+    pub fn client(&self, name: &str, pairs: &[(&str, &str)]) -> Properties {
+        let mut all: Properties = match &self.kind {
+            Kind::Secure(broker) => broker.client(name).unwrap().into_iter().collect(),
+            Kind::DevSecure(secure) => secure.client(name).into_iter().collect(),
+            _ => panic!("this broker is not secured"),
+        };
+        all.extend(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        all
+    }
+
+    /// A listener of a secured broker, one that wants no client certificate.
+    pub fn listener(&self, protocol: Protocol) -> String {
+        match (&self.kind, protocol) {
+            (Kind::Secure(broker), Protocol::SaslSsl) => format!("localhost:{}", broker.port()),
+            (Kind::Secure(broker), Protocol::Ssl) => format!("localhost:{}", broker.port() + 3),
+            (Kind::Secure(broker), Protocol::SaslPlaintext) => format!("localhost:{}", broker.port() + 2),
+            (Kind::DevSecure(secure), _) => secure.broker.bootstrap_of(protocol).unwrap(),
+            _ => panic!("this broker has no listener for {}", protocol.name()),
+        }
+    }
+
+    /// Certificates and keys of a secured broker and its clients, as PEM.
+    pub fn tls_dir(&self) -> PathBuf {
+        match &self.kind {
+            Kind::Secure(broker) => broker.tls_dir(),
+            Kind::DevSecure(secure) => secure.tls_dir().to_owned(),
+            _ => panic!("this broker is not secured"),
+        }
+    }
+
+    /// The secured real broker.
     pub fn secured(&self) -> &SecureKafka {
         match &self.kind {
             Kind::Secure(broker) => broker,
@@ -197,6 +244,18 @@ impl Harness {
             Kind::Proxy(_, proxy) => proxy,
             _ => panic!("this rule runs on a broker without proxy"),
         }
+    }
+
+    /// Kills the real broker of this test and starts it again.
+    pub async fn kill_and_restart(&mut self) {
+        self.with_real(|broker| broker.kill().and_then(|()| broker.restart())).await.unwrap();
+    }
+
+    /// Freezes the real broker of this test for a time.
+    pub async fn freeze(&mut self, time: Duration) {
+        self.with_real(|broker| broker.pause()).await.unwrap();
+        tokio::time::sleep(time).await;
+        self.with_real(|broker| broker.resume()).await.unwrap();
     }
 
     /// Does something to the real broker(s) of this test that blocks: kill, pause, restart.
@@ -214,7 +273,9 @@ impl Harness {
                 result
             }
             Kind::Cluster(cluster) => tokio::task::block_in_place(|| work(&mut *cluster)),
-            Kind::Dev(_) | Kind::Real | Kind::Secure(_) => panic!("this rule has no real broker of its own"),
+            Kind::Dev(_) | Kind::DevSecure(_) | Kind::Real | Kind::Secure(_) => {
+                panic!("this rule has no real broker of its own")
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 /// Makes tests of `async fn name(on: Harness)`, one per kind of broker named.
 ///
 /// - `rule!(name: dev, real);` gives `name::dev` and `name::real`;
+/// - `rule!(name: dev_secure, secure);` is for rules of TLS and SASL;
 /// - `rule!(name: dev, own; fault);` gives `name::fault::dev` …, which the full tier runs twenty times in a row;
 /// - `rule!(name: own; long);` gives `name::long::own`, which only the full tier runs.
 macro_rules! rule {

@@ -7,7 +7,7 @@ use milena_testkit::reference;
 use super::support::{commit, committed, numbers, transactional, write};
 use crate::support::{Harness, PATIENCE, rule};
 
-rule!(committed_records_are_seen_and_aborted_ones_never: dev, real, cluster);
+rule!(committed_records_are_seen_and_aborted_ones_never: dev, real, cluster, secure);
 async fn committed_records_are_seen_and_aborted_ones_never(on: Harness) {
     let topic = on.topic(2, &[]).await;
     let (producer, _) = transactional(&on, &[]).await;

@@ -62,7 +62,7 @@ async fn a_commit_that_was_not_waited_for_can_be_called_again(mut on: Harness) {
     assert_eq!(committed(&on, &topic, 0).await, Vec::from_iter(0..15));
 }
 
-rule!(a_transaction_that_takes_too_long_is_ended_by_the_broker: real);
+rule!(a_transaction_that_takes_too_long_is_ended_by_the_broker: dev, real);
 async fn a_transaction_that_takes_too_long_is_ended_by_the_broker(on: Harness) {
     let topic = on.topic(1, &[]).await;
     let (producer, _) = transactional(&on, &[("transaction.timeout.ms", "1000")]).await;

@@ -1,12 +1,12 @@
 //! The broker is killed and frozen while transactions run, and zombies try to write.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use milena_kafka::Result;
 use milena_kafka::producer::Producer;
 use milena_testkit::reference;
+use tokio::sync::watch;
 
 use super::support::{committed, init, write};
 use crate::support::{Harness, PATIENCE, rule, unique};
@@ -96,16 +96,16 @@ async fn take_over(on: &Harness, id: &str, zombie: Producer, topic: &str) -> Pro
 async fn atomic(on: Harness, transactions: u32, kills: u32, freezes: u32) {
     let topic = on.topic(PARTITIONS, &[]).await;
     let id = unique("transaction");
-    let done = Arc::new(AtomicU32::new(0));
+    let (ended, mut done) = watch::channel(0);
     let on = Arc::new(tokio::sync::RwLock::new(on));
     let writing = tokio::spawn({
-        let (topic, done, on) = (topic.clone(), Arc::clone(&done), Arc::clone(&on));
+        let (topic, on) = (topic.clone(), Arc::clone(&on));
         async move {
             let mut writer = producer(&*on.read().await, &id);
             init(&writer).await;
             for transaction in 0..transactions {
                 run(&writer, &topic, transaction).await;
-                done.store(transaction + 1, Ordering::Release);
+                ended.send_replace(transaction + 1);
                 if transaction % 60 == 30 {
                     let on = on.read().await;
                     writer = take_over(&on, &id, writer, &topic).await;
@@ -116,24 +116,15 @@ async fn atomic(on: Harness, transactions: u32, kills: u32, freezes: u32) {
     });
     let faults = kills + freezes;
     for fault in 1..=faults {
-        while done.load(Ordering::Acquire) < fault * transactions / (faults + 1) {
-            assert!(!writing.is_finished(), "{:?}", writing.await);
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        if done.wait_for(|done| *done >= fault * transactions / (faults + 1)).await.is_err() {
+            panic!("the writer ended: {:?}", writing.await);
         }
-        let freeze = fault % 3 == 0;
-        on.write()
-            .await
-            .with_real(move |broker| {
-                if !freeze {
-                    return broker.kill().and_then(|()| broker.restart());
-                }
-                broker.pause()?;
-                // Longer than a request may take.
-                std::thread::sleep(Duration::from_secs(7));
-                broker.resume()
-            })
-            .await
-            .unwrap();
+        let mut on = on.write().await;
+        match fault % 3 == 0 {
+            // Longer than a request may take.
+            true => on.freeze(Duration::from_secs(7)).await,
+            false => on.kill_and_restart().await,
+        }
     }
     writing.await.unwrap();
     let on = on.read().await;

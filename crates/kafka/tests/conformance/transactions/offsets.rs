@@ -16,7 +16,7 @@ async fn of_group(on: &Harness, group: &str, topic: &str) -> Vec<Option<i64>> {
     [0, 1].map(|partition| committed.get(&at(topic, partition)).map(|offset| offset.offset)).to_vec()
 }
 
-rule!(offsets_become_visible_with_the_transaction: dev, real);
+rule!(offsets_become_visible_with_the_transaction: dev, real, secure);
 async fn offsets_become_visible_with_the_transaction(on: Harness) {
     let topic = on.topic(2, &[]).await;
     let group = unique("group");
