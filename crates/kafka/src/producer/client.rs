@@ -137,6 +137,8 @@ impl Producer {
             let refreshed = shared.cluster.refresh_until(&wanted, true, deadline).await;
             let metadata = refreshed.map_err(|error| match error {
                 Error::Timeout { reason, .. } => Error::timeout(doing(), reason),
+                // Tried again until the time was over.
+                passing if passing.is_retriable() => Error::timeout(doing(), passing.to_string()),
                 other => other,
             })?;
             let code = match metadata.errors.get(&name) {

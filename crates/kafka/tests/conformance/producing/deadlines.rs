@@ -134,7 +134,9 @@ async fn max_block_bounds_the_wait_for_a_broker(_on: Harness) {
     let error = producer.send("nowhere", None, None, None, None, &[]).await.unwrap_err();
     // An attempt that could not end in time is not made, so it may be over a little earlier.
     assert!(started.elapsed() < Duration::from_millis(1300), "{:?}", started.elapsed());
-    assert!(error.is_retriable() && error.to_string().contains("nowhere"), "{error}");
+    assert!(error.is_retriable() && error.to_string().contains("Topic nowhere not present"), "{error}");
+    assert!(error.to_string().contains(&nowhere), "{error}");
+    assert_eq!(error.java_class(), "org.apache.kafka.common.errors.TimeoutException");
     producer.close(PATIENCE).await.unwrap();
 }
 
