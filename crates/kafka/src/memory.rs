@@ -6,17 +6,57 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// Part of the budget that only records to be sent may take.
+const RESERVED_PART: usize = 8;
+
 /// Bytes that all clients of a process may buffer together. A handle; clones share the budget.
 ///
 /// Grants are given in the order in which they were asked for. A grant larger than the whole budget is given alone, once
 /// everything else has been given back, so that no record is too large to be moved and nobody starves.
+///
+/// An eighth is reserved for records to be sent. An owner that moves records from a consumer to a producer waits for the producer
+/// while the consumer holds what is fetched, and what is fetched is only given back when it is sent: were all memory that of
+/// fetched records, nobody could go on. What is to be sent is always given back, at `delivery.timeout.ms` at the latest.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryGovernor(Option<Arc<Budget>>);
 
 #[derive(Debug)]
 struct Budget {
+    /// For everybody.
+    common: Share,
+    /// For what is to be sent.
+    reserve: Share,
+}
+
+#[derive(Debug)]
+struct Share {
     limit: usize,
     free: Arc<Semaphore>,
+}
+
+impl Share {
+    fn new(limit: usize) -> Self {
+        Self { limit, free: Arc::new(Semaphore::new(limit)) }
+    }
+
+    fn used(&self) -> usize {
+        self.limit - self.free.available_permits().min(self.limit)
+    }
+
+    /// What is taken for `bytes`: everything at most.
+    fn size(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes.min(self.limit)).unwrap_or(u32::MAX)
+    }
+
+    async fn acquire(&self, bytes: usize) -> Grant {
+        // The semaphore is never closed.
+        Grant { permit: Arc::clone(&self.free).acquire_many_owned(self.size(bytes)).await.ok(), bytes }
+    }
+
+    fn try_acquire(&self, bytes: usize) -> Option<Grant> {
+        let permit = Arc::clone(&self.free).try_acquire_many_owned(self.size(bytes)).ok()?;
+        Some(Grant { permit: Some(permit), bytes })
+    }
 }
 
 impl MemoryGovernor {
@@ -25,25 +65,26 @@ impl MemoryGovernor {
         Self(None)
     }
 
-    /// Grants `limit` bytes at most at any time, or one larger grant alone.
+    /// Grants `limit` bytes at most at any time, or one larger grant alone: one to fetched records and one to records to be sent.
     pub fn new(limit: usize) -> Self {
-        let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
-        Self(Some(Arc::new(Budget { limit, free: Arc::new(Semaphore::new(limit)) })))
+        let limit = limit.clamp(2, Semaphore::MAX_PERMITS);
+        let reserved = (limit / RESERVED_PART).max(1);
+        Self(Some(Arc::new(Budget { common: Share::new(limit - reserved), reserve: Share::new(reserved) })))
     }
 
     /// The budget in bytes, if there is one.
     pub fn limit(&self) -> Option<usize> {
-        self.0.as_ref().map(|budget| budget.limit)
+        self.0.as_ref().map(|budget| budget.common.limit + budget.reserve.limit)
     }
 
     /// Bytes that are granted now; 0 without a limit.
     pub fn used(&self) -> usize {
-        self.0.as_ref().map_or(0, |budget| budget.limit - budget.free.available_permits().min(budget.limit))
+        self.0.as_ref().map_or(0, |budget| budget.common.used() + budget.reserve.used())
     }
 
-    /// Whether nothing is left, so that whoever holds what it does not need should give it back.
+    /// Whether nothing is left for fetched records, so that whoever holds what it does not need should give it back.
     pub fn is_exhausted(&self) -> bool {
-        self.0.as_ref().is_some_and(|budget| budget.free.available_permits() == 0)
+        self.0.as_ref().is_some_and(|budget| budget.common.free.available_permits() == 0)
     }
 
     /// Waits for `bytes`; they are given back when the grant is dropped.
@@ -51,23 +92,40 @@ impl MemoryGovernor {
     /// # Cancel safety
     /// Dropping gives up the place in the queue, and whatever was set aside.
     pub async fn acquire(&self, bytes: usize) -> Grant {
-        let Some(budget) = &self.0 else { return Grant::default() };
-        // The semaphore is never closed.
-        Grant { permit: Arc::clone(&budget.free).acquire_many_owned(budget.size(bytes)).await.ok(), bytes }
+        match &self.0 {
+            Some(budget) => budget.common.acquire(bytes).await,
+            None => Grant::default(),
+        }
     }
 
     /// `bytes` if they are free and nobody waits for them.
     pub fn try_acquire(&self, bytes: usize) -> Option<Grant> {
-        let Some(budget) = &self.0 else { return Some(Grant::default()) };
-        let permit = Arc::clone(&budget.free).try_acquire_many_owned(budget.size(bytes)).ok()?;
-        Some(Grant { permit: Some(permit), bytes })
+        match &self.0 {
+            Some(budget) => budget.common.try_acquire(bytes),
+            None => Some(Grant::default()),
+        }
     }
-}
 
-impl Budget {
-    /// What is taken for `bytes`: everything at most.
-    fn size(&self, bytes: usize) -> u32 {
-        u32::try_from(bytes.min(self.limit)).unwrap_or(u32::MAX)
+    /// As [`acquire`](Self::acquire), for records to be sent: from the reserve or from what is free for everybody, whichever comes first.
+    /// More than the reserve is given when all of the reserve is free.
+    ///
+    /// # Cancel safety
+    /// As that of [`acquire`](Self::acquire).
+    pub(crate) async fn acquire_to_send(&self, bytes: usize) -> Grant {
+        let Some(budget) = &self.0 else { return Grant::default() };
+        tokio::select! {
+            biased;
+            grant = budget.reserve.acquire(bytes) => grant,
+            grant = budget.common.acquire(bytes) => grant,
+        }
+    }
+
+    /// As [`try_acquire`](Self::try_acquire), for records to be sent.
+    pub(crate) fn try_acquire_to_send(&self, bytes: usize) -> Option<Grant> {
+        let Some(budget) = &self.0 else { return Some(Grant::default()) };
+        // What is not reserved first, so that the reserve is there when it is needed. More than all of it is not taken without waiting.
+        let common = if bytes <= budget.common.limit { budget.common.try_acquire(bytes) } else { None };
+        common.or_else(|| budget.reserve.try_acquire(bytes))
     }
 }
 
@@ -101,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn grants_stay_within_the_limit_and_come_in_the_order_of_asking() {
-        let governor = MemoryGovernor::new(100);
+        let governor = MemoryGovernor::new(114);
         let mut first = governor.acquire(70).await;
         let mut large = Box::pin(governor.acquire(60));
         assert!(large.as_mut().now_or_never().is_none());
@@ -118,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_grant_beyond_the_limit_is_given_alone() {
-        let governor = MemoryGovernor::new(100);
+        let governor = MemoryGovernor::new(114);
         let first = governor.acquire(1).await;
         let mut huge = Box::pin(governor.acquire(5000));
         assert!(huge.as_mut().now_or_never().is_none());
@@ -132,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_stops_waiting_holds_nobody_up() {
-        let governor = MemoryGovernor::new(100);
+        let governor = MemoryGovernor::new(114);
         let first = governor.acquire(90).await;
         let mut waiting = Box::pin(governor.acquire(50));
         assert!(waiting.as_mut().now_or_never().is_none());
@@ -141,5 +199,35 @@ mod tests {
         drop(first);
         assert_eq!(governor.used(), 0);
         assert_eq!(MemoryGovernor::unlimited().acquire(usize::MAX).await.bytes(), 0);
+    }
+    #[tokio::test]
+    async fn records_are_sent_while_fetched_ones_hold_all_the_memory_there_is_for_them() {
+        let governor = MemoryGovernor::new(800);
+        // What is free is for everybody, and the reserve is touched last.
+        let sent = governor.try_acquire_to_send(100).unwrap();
+        assert_eq!(
+            (governor.try_acquire(600).map(|grant| grant.bytes()), governor.try_acquire(601).is_none()),
+            (Some(600), true)
+        );
+        drop(sent);
+        let fetched = governor.acquire(700).await;
+        assert!(governor.is_exhausted() && governor.try_acquire(1).is_none());
+        let mut more = Box::pin(governor.acquire(50));
+        assert!(more.as_mut().now_or_never().is_none());
+        // Whoever holds what is fetched waits for this, so it must come; also when it is more than what is reserved.
+        let sent = governor.acquire_to_send(150).now_or_never().unwrap();
+        assert!(governor.try_acquire_to_send(1).is_none());
+        let mut next = Box::pin(governor.acquire_to_send(60));
+        assert!(next.as_mut().now_or_never().is_none());
+        drop(sent);
+        assert_eq!(next.await.bytes(), 60);
+        // It waits for what everybody may have as well, and in turn.
+        let sent = governor.acquire_to_send(100).now_or_never().unwrap();
+        let mut next = Box::pin(governor.acquire_to_send(60));
+        assert!(next.as_mut().now_or_never().is_none());
+        drop(fetched);
+        assert_eq!((more.await.bytes(), next.await.bytes()), (50, 60));
+        drop(sent);
+        assert_eq!(governor.used(), 0);
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::address::Address;
+use super::departure::Departure;
 use super::driver::{Driver, Traffic};
 use super::fifo::Fifo;
 use super::frame::{decode_response, encode_request};
@@ -28,6 +29,8 @@ pub(super) struct Outgoing {
     pub frame: Vec<Bytes>,
     pub correlation_id: i32,
     pub reply: Option<Reply>,
+    /// Asked before it is written.
+    pub departure: Option<Arc<Departure>>,
     /// Told when the frame is with the operating system.
     pub written: Option<oneshot::Sender<()>>,
 }
@@ -339,13 +342,27 @@ impl Connection {
     ) -> oneshot::Receiver<Bytes> {
         let (to, answer) = oneshot::channel();
         let reply = Some(Reply { to, memory, deadline });
-        self.shared.push(Outgoing { frame, correlation_id, reply, written: None });
+        self.shared.push(Outgoing { frame, correlation_id, reply, departure: None, written: None });
         answer
     }
 
     /// Queues a frame (with its length) at once; the receiver gets the whole answer without its length.
     pub(crate) fn send(&self, frame: Vec<Bytes>, correlation_id: i32) -> oneshot::Receiver<Bytes> {
         self.queue(frame, correlation_id, None, None)
+    }
+
+    /// As [`send`](Self::send), for a request that may be held back while it is in the queue.
+    pub(crate) fn send_unless_held_back(
+        &self,
+        frame: Vec<Bytes>,
+        correlation_id: i32,
+        departure: &Arc<Departure>,
+    ) -> oneshot::Receiver<Bytes> {
+        let (to, answer) = oneshot::channel();
+        let reply = Some(Reply { to, memory: None, deadline: None });
+        let departure = Some(Arc::clone(departure));
+        self.shared.push(Outgoing { frame, correlation_id, reply, departure, written: None });
+        answer
     }
 
     /// As [`send`](Self::send), but the answer is not read before `governor` has granted the memory for it. The grant is there when
@@ -366,9 +383,10 @@ impl Connection {
     }
 
     /// Queues a frame that gets no answer; the receiver hears when it is with the operating system.
-    pub(crate) fn send_unanswered(&self, frame: Vec<Bytes>) -> oneshot::Receiver<()> {
+    pub(crate) fn send_unanswered(&self, frame: Vec<Bytes>, departure: &Arc<Departure>) -> oneshot::Receiver<()> {
         let (written, told) = oneshot::channel();
-        self.shared.push(Outgoing { frame, correlation_id: 0, reply: None, written: Some(written) });
+        let (departure, written) = (Some(Arc::clone(departure)), Some(written));
+        self.shared.push(Outgoing { frame, correlation_id: 0, reply: None, departure, written });
         told
     }
 }

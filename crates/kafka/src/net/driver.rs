@@ -246,7 +246,10 @@ impl Driver {
                 Box::pin(self.renew(&mut writer, renewal)).await?;
             }
             let Some(outgoing) = self.shared.pop() else { continue };
-            let Outgoing { frame, correlation_id, reply, written } = outgoing;
+            let Outgoing { frame, correlation_id, reply, departure, written } = outgoing;
+            if departure.is_some_and(|departure| !departure.leave()) {
+                continue;
+            }
             let forsaken = reply.as_ref().is_some_and(|reply| reply.to.is_closed());
             self.traffic.sending(&frame, correlation_id, reply);
             if forsaken {

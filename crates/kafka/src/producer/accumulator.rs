@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::batch::{Batch, Listeners, Reply};
 use super::completion::{Completion, TagRuns};
+use super::drain::Room;
 use super::ends::Ends;
 use super::identities::Identities;
 use super::partition_queue::{Enrolled, PartitionQueue};
@@ -65,11 +66,9 @@ pub(super) struct Accumulator {
     pub active: BTreeSet<(usize, usize)>,
     pub rotation: usize,
     pub available: usize,
-    /// Memory that a refused record needs.
+    /// Memory that a refused record needs; taken by whoever refuses it.
     pub wanted: usize,
     pub memory_waiters: usize,
-    /// It was the process's memory that a record did not get.
-    pub governed: bool,
     /// Memory of the process that was waited for, for the next batch.
     pub prepaid: Option<Grant>,
     next_batch: u64,
@@ -87,6 +86,8 @@ pub(super) struct Accumulator {
     pub state: Lifecycle,
     /// Nothing more can be written.
     pub fatal: Option<Error>,
+    /// Records that were given up because nobody sends them any more, though nobody wanted that.
+    pub abandoned: usize,
 }
 
 impl Accumulator {
@@ -103,7 +104,6 @@ impl Accumulator {
             available: config.buffer_memory,
             wanted: 0,
             memory_waiters: 0,
-            governed: false,
             prepaid: None,
             next_batch: 0,
             flush_below: 0,
@@ -115,6 +115,7 @@ impl Accumulator {
             slow_brokers: Vec::new(),
             state: Lifecycle::Open,
             fatal: None,
+            abandoned: 0,
         }
     }
 
@@ -265,16 +266,16 @@ impl Accumulator {
         if !open {
             let need = config.batch_size.max(total);
             if self.available < need {
-                self.wanted = self.wanted.max(need);
+                self.wanted = need;
                 *wake = true;
                 return Ok(Append::Full);
             }
             let grant = match self.prepaid.take().filter(|grant| grant.bytes() >= need) {
                 Some(grant) => Some(grant),
-                None => config.memory.try_acquire(need),
+                None => config.memory.try_acquire_to_send(need),
             };
             let Some(grant) = grant else {
-                (self.wanted, self.governed) = (self.wanted.max(need), true);
+                self.wanted = need;
                 *wake = true;
                 return Ok(Append::Full);
             };
@@ -320,6 +321,23 @@ impl Accumulator {
             _ => {}
         }
         Ok(Append::Appended)
+    }
+
+    /// Records whose batches have not ended.
+    pub(super) fn unacknowledged(&self) -> usize {
+        let queues =
+            self.active.iter().filter_map(|(topic, partition)| self.topics.get(*topic)?.partitions.get(*partition));
+        let batches = queues.flat_map(|queue| queue.sent.iter().chain(&queue.waiting)).filter(|batch| !batch.told);
+        batches.map(|batch| usize::try_from(batch.count).unwrap_or(0)).sum()
+    }
+
+    /// Ends what is left, as nobody sends any more.
+    pub(super) fn abandon(&mut self, config: &ProducerConfig) {
+        if self.state != Lifecycle::Aborted {
+            self.abandoned = self.unacknowledged();
+            self.state = Lifecycle::Aborted;
+        }
+        self.drain(config, Instant::now(), &Metadata::default(), |_| Room::Full);
     }
 
     /// From now on, everything appended so far is sent without waiting; gives the number to wait for.

@@ -15,6 +15,7 @@ use super::ends::End;
 use crate::config::ProducerConfig;
 use crate::error::Error;
 use crate::error_code::ErrorCode;
+use crate::net::Departure;
 
 /// A batch that was sent.
 #[derive(Debug, Clone)]
@@ -57,7 +58,7 @@ enum Way {
 
 impl Accumulator {
     /// Takes back the wire form of a batch that is being sent, in case it has to be sent again.
-    pub(super) fn keep_sealed(&mut self, sent: &SentBatch, sealed: &Sealed) -> Packed {
+    pub(super) fn keep_sealed(&mut self, sent: &SentBatch, sealed: &Sealed, departure: &Arc<Departure>) -> Packed {
         let mut packed = Packed { bytes: sealed.bytes.len(), ratio: 1.0, ..Packed::default() };
         if let Some(uncompressed) = sealed.uncompressed
             && sealed.bytes.len() != uncompressed
@@ -72,6 +73,7 @@ impl Accumulator {
         packed.records = u32::try_from(batch.count).unwrap_or(0);
         (packed.largest_record, packed.created) = (batch.largest_record, Some(batch.created));
         batch.keep(sealed);
+        batch.departure = Some(Arc::clone(departure));
         // Compressed records need less memory than they did before.
         let spare = batch.reserved.saturating_sub(sealed.bytes.len());
         if sealed.uncompressed.is_some_and(|uncompressed| uncompressed != sealed.bytes.len()) {
@@ -128,8 +130,8 @@ impl Accumulator {
         }
     }
 
-    /// Takes note of a request that failed: nobody knows whether the broker has the batch. Tells whether the metadata may be out of
-    /// date.
+    /// Takes note of a request that failed: if it has left, nobody knows whether the broker has the batch. Tells whether the metadata
+    /// may be out of date.
     pub(super) fn unanswered(
         &mut self,
         config: &ProducerConfig,
@@ -138,13 +140,15 @@ impl Accumulator {
         now: Instant,
     ) -> bool {
         let Some(mut batch) = self.take_back(sent) else { return false };
-        batch.maybe_written = true;
+        batch.maybe_written |= !batch.is_held_back();
         // A connection that ended because it was refused is like any other that ended: the next one shows whether it is for good.
         let passes = error.is_retriable() || error.is_authentication();
         if passes && !batch.told && self.may_try_again(config, &batch, now) {
             self.again(config, sent, batch, error, now);
-        } else {
+        } else if batch.told || batch.maybe_written {
             self.lost(sent, batch, error.clone());
+        } else {
+            self.refused(sent, batch, not_written(error.clone(), false), Vec::new());
         }
         passes
     }
@@ -247,7 +251,7 @@ impl Accumulator {
         self.ends.tell(&sent.topic, sent.partition, &mut batch, End::Written(ack));
     }
 
-    /// A batch that the broker refused for good.
+    /// A batch that the broker refused for good, or never got.
     fn refused(&mut self, sent: &SentBatch, mut batch: Batch, error: Error, records: Vec<(i32, Option<String>)>) {
         if batch.told || batch.maybe_written {
             return self.lost(sent, batch, error);

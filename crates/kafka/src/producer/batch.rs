@@ -2,6 +2,8 @@
 //!
 //! Counterpart: org.apache.kafka.clients.producer.internals.ProducerBatch.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -9,6 +11,7 @@ use tokio::time::Instant;
 use super::completion::{BatchAck, TagRuns};
 use crate::error::Result;
 use crate::memory::Grant;
+use crate::net::Departure;
 use crate::records::{
     BatchBuilder, BatchHeader, Compression, HEADER_LEN, InvalidRecords, Level, ProducerId, RecordIter, RecordParts,
     set_producer,
@@ -104,6 +107,8 @@ pub(super) struct Batch {
     pub attempts: u32,
     /// An earlier attempt may have been written although the broker did not say so.
     pub maybe_written: bool,
+    /// Of the request that it was last sent with.
+    pub departure: Option<Arc<Departure>>,
     /// Not to be sent again before.
     pub retry_at: Option<Instant>,
     /// Epoch of the leader that it was last sent to.
@@ -129,6 +134,7 @@ impl Batch {
             largest_record: 0,
             attempts: 0,
             maybe_written: false,
+            departure: None,
             retry_at: None,
             leader_epoch: -1,
             identity: None,
@@ -167,6 +173,11 @@ impl Batch {
         self.content = Content::Sealed(sealed.bytes.clone(), sealed.identity);
         // From here on the broker judges it under the numbers that it has now.
         self.renumbered = false;
+    }
+
+    /// Holds back the request that it is part of. `false` if that has left, so that the broker may have got it.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.departure.as_ref().is_some_and(|departure| departure.hold_back())
     }
 
     /// The sequence number of its last record.
@@ -225,6 +236,7 @@ impl Batch {
             largest_record,
             attempts,
             maybe_written,
+            departure: None,
             retry_at: None,
             leader_epoch: -1,
             identity,

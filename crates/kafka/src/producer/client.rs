@@ -1,6 +1,6 @@
 //! The handle of a producer.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::accumulator::{Accumulator, Lifecycle, Listener};
 use super::completion::Completions;
 use super::record::{Append, ProducerRecord, RecordMetadata};
+use super::room::until_memory;
 use super::sender::Sender;
 use crate::config::ProducerConfig;
 use crate::error::{Error, Result};
@@ -29,7 +30,7 @@ pub(super) struct Shared {
     /// A batch has ended, or the producer.
     pub progress: Notify,
     /// Those who wait for memory get it in turn.
-    turn: Semaphore,
+    pub turn: Semaphore,
     ended: AtomicBool,
 }
 
@@ -51,10 +52,18 @@ impl Shared {
 /// Writes records. Clones share batches, memory and connections.
 ///
 /// A producer that is dropped without [`close`](Producer::close) gives up what it has not sent.
-#[derive(Clone)]
 pub struct Producer {
     shared: Arc<Shared>,
-    _sender: Arc<Owned>,
+    sender: Arc<Owned>,
+    /// Memory for the record that this handle was last refused; the next to begin waits for that much.
+    wanted: AtomicUsize,
+}
+
+impl Clone for Producer {
+    fn clone(&self) -> Self {
+        // Nobody waits for the records of another.
+        Self { shared: Arc::clone(&self.shared), sender: Arc::clone(&self.sender), wanted: AtomicUsize::new(0) }
+    }
 }
 
 impl Producer {
@@ -75,24 +84,26 @@ impl Producer {
             ended: AtomicBool::new(false),
         });
         let sender = Owned::spawn(Sender::new(Arc::clone(&shared)).run());
-        Ok((Self { shared, _sender: Arc::new(sender) }, Completions { receiver }))
+        let producer = Self { shared, sender: Arc::new(sender), wanted: AtomicUsize::new(0) };
+        Ok((producer, Completions { receiver }))
     }
 
     /// Waits until there is memory for records, in turn with others, and gives a place to put them: one lock and one
     /// clock reading for all records of a poll. Do not hold the appender across an `await`.
     ///
     /// # Errors
-    /// No memory within `max.block.ms`, or a closed producer.
+    /// No memory within `max.block.ms`; a producer that is closed or that cannot go on, also while this waits.
     ///
     /// # Cancel safety
     /// Nothing is lost, only the place in the queue.
     pub async fn begin(&self) -> Result<Appender<'_>> {
-        self.begin_before(Instant::now().checked_add(self.shared.config.max_block)).await
+        let wanted = self.wanted.swap(0, Ordering::Relaxed);
+        self.begin_before(Instant::now().checked_add(self.shared.config.max_block), wanted).await
     }
 
-    async fn begin_before(&self, deadline: Option<Instant>) -> Result<Appender<'_>> {
+    async fn begin_before(&self, deadline: Option<Instant>, wanted: usize) -> Result<Appender<'_>> {
         let shared = &*self.shared;
-        let memory = until_memory(shared);
+        let memory = until_memory(shared, wanted);
         let waited = match deadline {
             Some(deadline) => tokio::time::timeout_at(deadline, memory).await,
             None => Ok(memory.await),
@@ -102,7 +113,7 @@ impl Producer {
             let reason = format!("Failed to allocate memory within the configured max blocking time {limit} ms.");
             return Err(Error::timeout("cannot write records", reason));
         };
-        Ok(Appender { shared, accumulator: waited?, now: now(), last_topic: None, wake: false })
+        Ok(Appender { producer: self, accumulator: waited?, now: now(), last_topic: None, wanted: 0, wake: false })
     }
 
     /// Number of a topic's partitions; waits until the topic is known, `max.block.ms` at most. Brokers that create topics
@@ -225,13 +236,15 @@ impl Producer {
         let (reply, answer) = oneshot::channel();
         let mut reply = Some(reply);
         let deadline = Instant::now().checked_add(self.shared.config.max_block);
+        let mut wanted = 0;
         let sent_at = loop {
             self.ensure_topic_before(topic, deadline).await?;
-            let mut appender = self.begin_before(deadline).await?;
+            let mut appender = self.begin_before(deadline, wanted).await?;
             let sent_at = timestamp.unwrap_or(appender.now.1);
             if appender.put(&record, Listener::Reply(&mut reply))? == Append::Appended {
                 break sent_at;
             }
+            wanted = std::mem::take(&mut appender.wanted);
         };
         let topic = topic.to_owned();
         Ok(Box::pin(async move {
@@ -259,14 +272,26 @@ impl Producer {
         &self.shared
     }
 
-    /// Like [`close`](Producer::close), for an owner that keeps the handle. A transaction that is still open is aborted.
+    async fn until_ended(&self) {
+        loop {
+            let progress = self.shared.progress.notified();
+            tokio::pin!(progress);
+            progress.as_mut().enable();
+            if self.shared.has_ended() {
+                return;
+            }
+            progress.await;
+        }
+    }
+
+    /// Like [`close`](Producer::close), for an owner that keeps the handle.
     ///
     /// # Errors
-    /// What could not be sent in time; it has ended with an error then.
+    /// As those of [`close`](Producer::close).
+    ///
+    /// # Cancel safety
+    /// It goes on without the future, but not without the handle.
     pub async fn shutdown(&self, timeout: Duration) -> Result<()> {
-        let started = Instant::now();
-        self.end_transaction(timeout).await;
-        let left = timeout.saturating_sub(started.elapsed());
         {
             let mut accumulator = self.shared.lock();
             if accumulator.state == Lifecycle::Open {
@@ -275,99 +300,33 @@ impl Producer {
         }
         self.shared.wake.notify_one();
         self.shared.progress.notify_waiters();
-        if tokio::time::timeout(left, self.until_complete(u64::MAX)).await.is_ok() {
-            return Ok(());
+        let ended = tokio::time::timeout(timeout, self.until_ended()).await.is_ok();
+        let doing = "cannot close the producer";
+        let mut accumulator = self.shared.lock();
+        if ended {
+            return match accumulator.abandoned {
+                0 => Ok(()),
+                count => Err(Error::illegal(doing, format!("its task ended before {count} records were acknowledged"))),
+            };
         }
-        self.shared.lock().state = Lifecycle::Aborted;
+        accumulator.state = Lifecycle::Aborted;
+        let (count, limit) = (accumulator.unacknowledged(), timeout.as_millis());
+        let open = accumulator.transaction.as_ref().is_some_and(|transaction| transaction.is_open());
+        drop(accumulator);
         self.shared.wake.notify_one();
-        let reason = format!("records were not acknowledged within {} ms", timeout.as_millis());
-        Err(Error::timeout("cannot close the producer", reason))
+        let mut reason = format!("{count} records were not acknowledged within {limit} ms");
+        if open {
+            reason += ", and its transaction is still open; the broker ends it after transaction.timeout.ms";
+        }
+        Err(Error::timeout(doing, reason))
     }
 
-    /// Sends what is pending, `timeout` at most, and closes.
+    /// Sends what is pending, aborts a transaction that nobody has ended, `timeout` at most, and closes.
     ///
     /// # Errors
-    /// What could not be sent in time; it has ended with an error then.
+    /// What could not be sent or aborted in time, with the number of records; they have ended with an error then.
     pub async fn close(self, timeout: Duration) -> Result<()> {
         self.shutdown(timeout).await
-    }
-}
-
-/// Waits in turn; the guard is taken before the turn is given on, so that nobody else gets the memory.
-async fn until_memory(shared: &Shared) -> Result<MutexGuard<'_, Accumulator>> {
-    let closed = || Error::illegal("cannot write records", "the producer was closed");
-    let mut waited = Waited { shared, since: None };
-    let _turn = match shared.turn.try_acquire() {
-        Ok(turn) => turn,
-        Err(_) => {
-            waited.begun();
-            shared.turn.acquire().await.map_err(|_| closed())?
-        }
-    };
-    loop {
-        let progress = shared.progress.notified();
-        tokio::pin!(progress);
-        progress.as_mut().enable();
-        let (_waiting, granted) = {
-            let mut accumulator = shared.lock();
-            let refusal = accumulator.refusal().or_else(|| shared.has_ended().then(closed));
-            if let Some(refusal) = refusal {
-                accumulator.prepaid = None;
-                return Err(refusal);
-            }
-            let needed = accumulator.wanted.max(shared.config.batch_size).min(shared.config.buffer_memory);
-            let enough = accumulator.available >= needed;
-            if enough && (!accumulator.governed || accumulator.prepaid.is_some()) {
-                (accumulator.wanted, accumulator.governed) = (0, false);
-                waited.ended(true);
-                return Ok(accumulator);
-            }
-            accumulator.memory_waiters += 1;
-            (MemoryWaiter(shared), enough.then_some(needed))
-        };
-        waited.begun();
-        shared.wake.notify_one();
-        let Some(needed) = granted else {
-            progress.await;
-            continue;
-        };
-        let grant = shared.config.memory.acquire(needed).await;
-        shared.lock().prepaid = Some(grant);
-    }
-}
-
-/// Measures a wait for memory, if there is one.
-struct Waited<'a> {
-    shared: &'a Shared,
-    since: Option<Instant>,
-}
-
-impl Waited<'_> {
-    fn begun(&mut self) {
-        self.since.get_or_insert_with(Instant::now);
-    }
-
-    fn ended(&mut self, got_it: bool) {
-        if let Some(since) = self.since.take() {
-            let now = Instant::now();
-            self.shared.cluster.metrics().waited_for_room(now, now.saturating_duration_since(since), got_it);
-        }
-    }
-}
-
-impl Drop for Waited<'_> {
-    fn drop(&mut self) {
-        self.ended(false);
-    }
-}
-
-/// Counts itself out when the waiting ends, however it ends.
-struct MemoryWaiter<'a>(&'a Shared);
-
-impl Drop for MemoryWaiter<'_> {
-    fn drop(&mut self) {
-        let mut accumulator = self.0.lock();
-        accumulator.memory_waiters = accumulator.memory_waiters.saturating_sub(1);
     }
 }
 
@@ -378,10 +337,12 @@ fn now() -> (Instant, i64) {
 
 /// Puts records into batches; the producer is locked while it lives.
 pub struct Appender<'a> {
-    shared: &'a Shared,
+    producer: &'a Producer,
     accumulator: MutexGuard<'a, Accumulator>,
     now: (Instant, i64),
     last_topic: Option<usize>,
+    /// Memory that a refused record needs.
+    wanted: usize,
     wake: bool,
 }
 
@@ -400,7 +361,12 @@ impl Appender<'_> {
     fn put(&mut self, record: &ProducerRecord<'_>, listener: Listener<'_>) -> Result<Append> {
         let Some(topic) = self.accumulator.find(record.topic, self.last_topic) else { return Ok(Append::UnknownTopic) };
         self.last_topic = Some(topic);
-        self.accumulator.append(&self.shared.config, topic, record, self.now, listener, &mut self.wake)
+        let appended =
+            self.accumulator.append(&self.producer.shared.config, topic, record, self.now, listener, &mut self.wake);
+        if matches!(appended, Ok(Append::Full)) {
+            self.wanted = std::mem::take(&mut self.accumulator.wanted);
+        }
+        appended
     }
 }
 
@@ -408,8 +374,118 @@ impl Drop for Appender<'_> {
     fn drop(&mut self) {
         // What was not needed goes to others.
         self.accumulator.prepaid = None;
+        if self.wanted > 0 {
+            self.producer.wanted.store(self.wanted, Ordering::Relaxed);
+        }
         if self.wake {
-            self.shared.wake.notify_one();
+            self.producer.shared.wake.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::super::tests::one_partition;
+    use super::*;
+    use crate::memory::MemoryGovernor;
+
+    /// A producer that knows its topic and reaches no broker.
+    fn producer(pairs: &[(&str, &str)], governor: &MemoryGovernor) -> (Producer, Completions) {
+        let base = [("bootstrap.servers", "127.0.0.1:1"), ("batch.size", "2000"), ("buffer.memory", "20000")];
+        let properties =
+            base.iter().chain(pairs).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let config = ProducerConfig::from_properties(&properties).unwrap().with_memory(governor.clone());
+        let (producer, completions) = Producer::new(config).unwrap();
+        producer.shared.lock().update_topic(&Arc::from("t"), &one_partition());
+        (producer, completions)
+    }
+
+    fn append(producer: &Producer, bytes: usize) -> Append {
+        let value = vec![b'x'; bytes];
+        let (value, topic) = (Some(value.as_slice()), "t");
+        let record = ProducerRecord { topic, partition: Some(0), timestamp: None, key: None, value, headers: &[] };
+        let mut appender = producer.begin().now_or_never().unwrap().unwrap();
+        appender.append(&record, 7).unwrap()
+    }
+
+    #[tokio::test]
+    async fn memory_that_nobody_waits_for_any_more_holds_nobody_up() {
+        let governor = MemoryGovernor::new(80_000);
+        for governed in [false, true] {
+            let (producer, _completions) = producer(&[], &governor);
+            let other = producer.clone();
+            let held = match governed {
+                true => Some((governor.acquire(70_000).await, governor.acquire_to_send(10_000).await)),
+                false => None,
+            };
+            if !governed {
+                assert_eq!(append(&producer, 15_000), Append::Appended);
+            }
+            assert_eq!(append(&producer, 15_000), Append::Full);
+            assert!(other.begin().now_or_never().is_some(), "another's record is none of its business");
+            assert!(producer.begin().now_or_never().is_none());
+            // Who waited has gone, and what it waited for with it.
+            assert!(producer.begin().now_or_never().is_some_and(|begun| begun.is_ok()));
+            assert!(other.begin().now_or_never().is_some_and(|begun| begun.is_ok()));
+            drop(held);
+            assert!(!governed || governor.used() == 0, "nothing is kept for who is gone");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_memory_hears_when_the_producer_ends() {
+        let governor = MemoryGovernor::new(80_000);
+        let _held = (governor.acquire(70_000).await, governor.acquire_to_send(10_000).await);
+        for fenced in [false, true] {
+            let (producer, _completions) = producer(&[], &governor);
+            assert_eq!(append(&producer, 100), Append::Full);
+            let (waiting, next) = (producer.clone(), producer.clone());
+            waiting.wanted.store(2000, Ordering::Relaxed);
+            let ends = async {
+                while producer.shared.lock().memory_waiters == 0 {
+                    tokio::task::yield_now().await;
+                }
+                if fenced {
+                    let error = Error::broker("cannot write", ErrorCode::PRODUCER_FENCED, None);
+                    producer.shared.lock().fail_for_good(error);
+                    producer.shared.progress.notify_waiters();
+                } else {
+                    producer.shutdown(Duration::from_secs(10)).await.unwrap();
+                }
+            };
+            let all = async { tokio::join!(waiting.begin(), next.begin(), ends) };
+            let (first, second, ()) = tokio::time::timeout(Duration::from_secs(20), all).await.unwrap();
+            for waited in [first, second] {
+                let error = waited.err().unwrap();
+                match fenced {
+                    true => assert_eq!(error.code(), Some(ErrorCode::PRODUCER_FENCED)),
+                    false => assert!(error.to_string().contains("the producer was closed"), "{error}"),
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn closing_names_how_many_records_were_not_sent_also_when_the_task_is_dead() {
+        for dead in [true, false] {
+            let (mut producer, mut completions) = producer(&[], &MemoryGovernor::unlimited());
+            for _ in 0..3 {
+                assert_eq!(append(&producer, 10), Append::Appended);
+            }
+            let mut patience = Duration::from_millis(10);
+            if dead {
+                producer.sender = Arc::new(Owned::spawn(async {}));
+                patience = Duration::from_secs(20);
+            }
+            let error = producer.shutdown(patience).await.unwrap_err();
+            assert!(error.to_string().contains(" 3 records"), "{error}");
+            let end = completions.next().await.unwrap();
+            assert!(end.result.is_err() && !end.maybe_written && end.tags.len() == 3);
+            assert!(producer.begin().await.is_err());
+            drop(producer);
+            assert!(completions.next().await.is_none());
         }
     }
 }

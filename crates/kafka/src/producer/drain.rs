@@ -255,13 +255,15 @@ fn give_up(
             drained.sooner(batch.created + timeout);
             break;
         }
+        let has_left = !batch.is_held_back();
+        let maybe_written = batch.maybe_written || has_left;
         let error = match &round.over {
-            Some(error) => not_written(error.clone(), true),
-            None => expired((topic, partition), batch, true, round.now),
+            Some(error) => not_written(error.clone(), maybe_written),
+            None => expired((topic, partition), batch, maybe_written, round.now),
         };
         queue.sequences.lost_track_of(batch);
         gave_up = true;
-        ends.tell(topic, partition, batch, End::Failed { error: error.clone(), maybe_written: true });
+        ends.tell(topic, partition, batch, End::Failed { error: error.clone(), maybe_written });
         lost = Some(error);
     }
     while let Some(first) = queue.waiting.front() {

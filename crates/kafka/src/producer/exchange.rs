@@ -14,7 +14,7 @@ use super::request::{self, Framing};
 use crate::config::Acks;
 use crate::error::{Error, Result};
 use crate::error_code::ErrorCode;
-use crate::net::{Cluster, Connection, Endpoint, NewLeader, Target, decode_response};
+use crate::net::{Cluster, Connection, Departure, Endpoint, NewLeader, Target, decode_response};
 
 /// From this version on topics go by id.
 const TOPIC_IDS: i16 = 13;
@@ -29,6 +29,15 @@ pub(super) struct Terms {
     pub transactional_id: Option<Arc<str>>,
     /// Partitions are enrolled in their transaction by being written to.
     pub v2: bool,
+}
+
+/// A request to be made.
+pub(super) struct Parcel {
+    pub batches: Vec<SentBatch>,
+    /// Ids of their topics, nil if not known.
+    pub ids: Vec<Uuid>,
+    pub wires: Vec<Bytes>,
+    pub departure: Arc<Departure>,
 }
 
 /// A broker's answer: per batch in the order of the request, then what it says about itself and others.
@@ -60,18 +69,12 @@ impl Answered {
     }
 }
 
-/// Sends batches over a connection to the broker that leads them; `ids` are those of their topics, nil if not known.
+/// Sends batches over a connection to the broker that leads them.
 ///
 /// # Errors
 /// No answer within the time allowed, after which the connection is closed, since later answers would come behind this one.
-pub(super) async fn produce(
-    connection: &Connection,
-    terms: &Terms,
-    batches: &[SentBatch],
-    ids: &[Uuid],
-    wires: &[Bytes],
-) -> Result<Answered> {
-    match tokio::time::timeout(terms.timeout, exchange(connection, terms, batches, ids, wires)).await {
+pub(super) async fn produce(connection: &Connection, terms: &Terms, parcel: &Parcel) -> Result<Answered> {
+    match tokio::time::timeout(terms.timeout, exchange(connection, terms, parcel)).await {
         Ok(result) => result,
         Err(_) => {
             connection.close();
@@ -81,13 +84,8 @@ pub(super) async fn produce(
     }
 }
 
-async fn exchange(
-    connection: &Connection,
-    terms: &Terms,
-    batches: &[SentBatch],
-    ids: &[Uuid],
-    wires: &[Bytes],
-) -> Result<Answered> {
+async fn exchange(connection: &Connection, terms: &Terms, parcel: &Parcel) -> Result<Answered> {
+    let Parcel { batches, ids, wires, departure } = parcel;
     let mut version = connection.version::<ProduceRequest>()?;
     if terms.transactional_id.is_some() && !terms.v2 {
         version = version.min(TRANSACTIONS_V1);
@@ -100,11 +98,12 @@ async fn exchange(
     let frame = request::frame(connection, &framing, terms, batches, ids, wires)?;
     let doing = || connection.doing(ProduceRequest::KEY);
     if terms.acks == Acks::None {
-        connection.send_unanswered(frame).await.map_err(|_| connection.broken(doing()))?;
+        connection.send_unanswered(frame, departure).await.map_err(|_| connection.broken(doing()))?;
         let unknown = || PartitionAnswer { base_offset: -1, append_time: -1, ..PartitionAnswer::default() };
         return Ok(Answered { batches: batches.iter().map(|_| Some(unknown())).collect(), ..Answered::default() });
     }
-    let answer = connection.send(frame, correlation_id).await.map_err(|_| connection.broken(doing()))?;
+    let answer = connection.send_unless_held_back(frame, correlation_id, departure);
+    let answer = answer.await.map_err(|_| connection.broken(doing()))?;
     let response = decode_response::<ProduceRequest>(answer, version, correlation_id)
         .map_err(|reason| Error::protocol(doing(), reason))?;
     let mut answered = Answered {

@@ -15,6 +15,7 @@ mod partition_queue;
 mod partitioner;
 mod record;
 mod request;
+mod room;
 mod sender;
 mod transaction;
 

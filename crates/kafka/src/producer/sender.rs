@@ -17,13 +17,13 @@ use super::accumulator::Lifecycle;
 use super::answers::SentBatch;
 use super::client::Shared;
 use super::drain::{Drained, Outgoing, Room};
-use super::exchange::{Answered, Terms, new_identity, produce};
+use super::exchange::{Answered, Parcel, Terms, new_identity, produce};
 use super::partition_queue::Identity;
 use super::transaction::{Coordinators, Done, Failure};
 use crate::config::ProducerConfig;
 use crate::error::{Error, Result};
 use crate::metrics;
-use crate::net::{Cluster, Connection, Lane, Metadata, Target, TopicsWanted};
+use crate::net::{Cluster, Connection, Departure, Lane, Metadata, Target, TopicsWanted};
 
 /// What came of a request.
 struct Sent {
@@ -139,12 +139,21 @@ impl Sender {
         let metadata = self.shared.cluster.metadata();
         let (mut drained, job, state, complete, told) = {
             let mut accumulator = self.shared.lock();
+            if accumulator.state == Lifecycle::Closing
+                && let Some(transaction) = &mut accumulator.transaction
+            {
+                transaction.wind_up();
+            }
             let drained = accumulator.drain(&self.shared.config, now, &metadata, |node| self.room(node, now));
             let job = if self.job.is_none() { accumulator.next_job() } else { None };
-            if let Some(transaction) = &accumulator.transaction {
+            let mut complete = accumulator.ends.are_complete_below(u64::MAX);
+            if let (Some(transaction), Some(coordinators)) = (&accumulator.transaction, &self.coordinators) {
                 self.terms.v2 = transaction.is_v2();
+                complete &= !(transaction.is_open() && accumulator.state == Lifecycle::Closing);
+                if transaction.job_is_unwanted() {
+                    coordinators.stop();
+                }
             }
-            let complete = accumulator.ends.are_complete_below(u64::MAX);
             let told = std::mem::take(&mut accumulator.told);
             self.stale |= std::mem::take(&mut accumulator.partitions_wanted);
             (drained, job, accumulator.state, complete, told)
@@ -157,6 +166,7 @@ impl Sender {
         }
         if let (Some(job), Some(coordinators)) = (job, &self.coordinators) {
             let coordinators = Arc::clone(coordinators);
+            coordinators.ready();
             self.job = Some(Box::pin(async move { coordinators.run(job).await }));
         }
         if state == Lifecycle::Aborted || (state == Lifecycle::Closing && complete) {
@@ -264,10 +274,11 @@ impl Sender {
                 Err(error) => unsendable.push((one, error)),
             }
         }
+        let departure: Arc<Departure> = Arc::default();
         {
             let mut accumulator = self.shared.lock();
             for (one, wire) in sent.iter().zip(&sealed) {
-                packed.push(accumulator.keep_sealed(one, wire));
+                packed.push(accumulator.keep_sealed(one, wire, &departure));
             }
             for (one, error) in &unsendable {
                 accumulator.unsendable(one, Error::protocol(format!("cannot write to {}", one.topic), error));
@@ -296,12 +307,13 @@ impl Sender {
         let wires: Vec<Bytes> = sealed.into_iter().map(|sealed| sealed.bytes).collect();
         let terms = self.terms.clone();
         let connection = self.shared.cluster.open_connection(node, Lane::Produce);
+        let parcel = Parcel { batches: sent, ids, wires, departure };
         self.requests.push(Box::pin(async move {
             let result = match connection {
-                Some(connection) => produce(&connection, &terms, &sent, &ids, &wires).await,
+                Some(connection) => produce(&connection, &terms, &parcel).await,
                 None => Err(Error::disconnected("cannot write records", "the connection was closed")),
             };
-            Sent { node, started: now, batches: sent, result }
+            Sent { node, started: now, batches: parcel.batches, result }
         }));
     }
 
@@ -381,7 +393,10 @@ impl Sender {
                 let pause = self.shared.cluster.config().retry_backoff.after(self.identify_failures);
                 self.identify_not_before = Some(Instant::now() + pause.max(Duration::from_millis(20)));
             }
-            Err(error) => self.shared.lock().fail_for_good(error),
+            Err(error) => {
+                self.shared.lock().fail_for_good(error);
+                self.shared.progress.notify_waiters();
+            }
         }
     }
 
@@ -393,9 +408,10 @@ impl Sender {
     }
 }
 
-/// However the task ends, those who wait for it hear of it.
+/// However the task ends, those who wait for it or for a record hear of it.
 impl Drop for Sender {
     fn drop(&mut self) {
+        self.shared.lock().abandon(&self.shared.config);
         self.shared.ended();
     }
 }

@@ -26,6 +26,18 @@ use crate::records::{BatchHeader, Compression};
 /// A batch as the broker got it: its epoch, first sequence number and number of records.
 type Seen = (i16, i32, i32);
 
+/// Topic `t` with one partition, led by broker 1.
+pub(super) fn one_partition() -> Metadata {
+    let partition = MetadataResponsePartition::default().with_leader_id(1.into()).with_leader_epoch(0);
+    let topic = MetadataResponseTopic::default()
+        .with_name(Some(TopicName(StrBytes::from_static_str("t"))))
+        .with_partitions(vec![partition]);
+    let broker =
+        MetadataResponseBroker::default().with_node_id(1.into()).with_host(StrBytes::from_static_str("h")).with_port(1);
+    let response = MetadataResponse::default().with_brokers(vec![broker]).with_topics(vec![topic]);
+    Metadata::default().updated(&TopicsWanted::All, &response)
+}
+
 struct Play {
     config: ProducerConfig,
     accumulator: Accumulator,
@@ -34,6 +46,8 @@ struct Play {
     /// Moves on so that no pause before a retry is in the way.
     now: Instant,
     tag: u64,
+    /// Requests wait in the queue of their connection.
+    stuck: bool,
 }
 
 impl Play {
@@ -47,22 +61,13 @@ impl Play {
         let properties =
             base.iter().chain(pairs).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let config = ProducerConfig::from_properties(&properties).unwrap();
-        let partition = MetadataResponsePartition::default().with_leader_id(1.into()).with_leader_epoch(0);
-        let topic = MetadataResponseTopic::default()
-            .with_name(Some(TopicName(StrBytes::from_static_str("t"))))
-            .with_partitions(vec![partition]);
-        let broker = MetadataResponseBroker::default()
-            .with_node_id(1.into())
-            .with_host(StrBytes::from_static_str("h"))
-            .with_port(1);
-        let response = MetadataResponse::default().with_brokers(vec![broker]).with_topics(vec![topic]);
-        let metadata = Metadata::default().updated(&TopicsWanted::All, &response);
+        let metadata = one_partition();
         let (sender, completions) = mpsc::unbounded_channel();
         let metrics = Arc::new(ClientMetrics::new(ClientKind::Producer, Windows { length_ms: 30_000, count: 2 }));
         let mut accumulator = Accumulator::new(&config, sender, metrics);
         accumulator.update_topic(&Arc::from("t"), &metadata);
         accumulator.set_identity((7, 0));
-        Self { config, accumulator, metadata, completions, now: Instant::now(), tag: 0 }
+        Self { config, accumulator, metadata, completions, now: Instant::now(), tag: 0, stuck: false }
     }
 
     /// Appends a batch of `count` records of its own.
@@ -101,7 +106,11 @@ impl Play {
             let header = BatchHeader::read(&sealed.bytes).unwrap();
             header.check_crc(&sealed.bytes).unwrap();
             assert!(!self.config.idempotence || header.producer_id == 7);
-            self.accumulator.keep_sealed(&sent, &sealed);
+            let departure = Arc::default();
+            self.accumulator.keep_sealed(&sent, &sealed, &departure);
+            if !self.stuck {
+                assert!(departure.leave());
+            }
             all.push((sent, (header.producer_epoch, header.base_sequence, header.count)));
         }
         all
@@ -333,4 +342,40 @@ fn without_idempotence_a_single_request_keeps_order() {
     assert!(play.send().is_empty());
     play.lose(&first);
     assert_eq!(play.send_one().1, (-1, -1, 1));
+}
+
+#[test]
+fn what_never_left_was_not_written_whatever_ends_it() {
+    let settings = [("delivery.timeout.ms", "1000"), ("request.timeout.ms", "900"), ("retries", "1")];
+    for (ended_by_deadline, left_before) in [(true, false), (false, false), (true, true), (false, true)] {
+        let mut play = Play::new(&settings);
+        play.open();
+        play.append(2);
+        // The first attempt may have been written, or was stuck as well.
+        play.stuck = !left_before;
+        let first = play.send_one().0;
+        play.lose(&first);
+        play.stuck = true;
+        let second = play.send_one().0;
+        if ended_by_deadline {
+            play.now += Duration::from_secs(1);
+            assert!(play.send().is_empty());
+            let batch = play.accumulator.queue(0, 0).unwrap().sent_mut(second.order).unwrap();
+            assert_eq!(batch.departure.as_ref().unwrap().leave(), false, "what is given up is held back");
+        } else {
+            play.lose(&second);
+        }
+        let end = play.completions.try_recv().unwrap();
+        assert_eq!(end.maybe_written, left_before);
+        let fate = if left_before { "may have been written" } else { "were not written" };
+        assert!(end.result.unwrap_err().to_string().contains(fate));
+        if ended_by_deadline {
+            play.lose(&second);
+        }
+        // Later records begin under numbers that the broker takes.
+        play.append(1);
+        play.stuck = false;
+        assert_eq!(play.send_one().1, (1, 0, 1));
+        assert_eq!(play.accumulator.available, play.config.buffer_memory - play.config.batch_size);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod kills;
+mod memory;
 mod order;
 mod placement;
 mod sizes;

@@ -1,5 +1,6 @@
 //! Rules of transactions.
 
+mod aborts;
 mod atomic;
 mod coordinator;
 mod errors;

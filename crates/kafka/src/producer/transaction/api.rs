@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use milena_api::record::TopicPartition;
 use tokio::time::Instant;
@@ -84,22 +83,6 @@ impl Producer {
     /// It goes on without the future; the next call gives its outcome.
     pub async fn abort_transaction(&self) -> Result<()> {
         self.complete(Call::Abort, "cannot abort the transaction").await
-    }
-
-    /// Ends a transaction that is still open, so that nobody waits for its time-out.
-    pub(in crate::producer) async fn end_transaction(&self, timeout: Duration) {
-        let unfinished = {
-            let mut accumulator = self.shared().lock();
-            accumulator.transaction.as_mut().and_then(|transaction| {
-                let call = transaction.unfinished()?;
-                tracing::info!(open = transaction.is_open(), "ending a transaction, as its producer is being closed");
-                transaction.call(call).ok()
-            })
-        };
-        let Some(answer) = unfinished else { return };
-        self.shared().wake.notify_one();
-        // Who closes does not ask how it ended.
-        drop(tokio::time::timeout(timeout, self.answer(&answer, String::new)).await);
     }
 
     fn with_transaction<T>(&self, act: impl FnOnce(&mut Transaction) -> Result<T>) -> Result<T> {

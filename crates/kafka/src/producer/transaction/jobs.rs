@@ -3,6 +3,7 @@
 //! Counterpart: org.apache.kafka.clients.producer.internals.TransactionManager.TxnRequestHandler.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Request, StrBytes};
 use milena_api::record::TopicPartition;
+use tokio::sync::watch;
 
 use super::super::partition_queue::Identity;
 use super::state::{Done, Failure, Job, Offsets, Remedy};
@@ -48,6 +50,8 @@ enum Trouble {
         pause: Option<Duration>,
     },
     Final(Error, Remedy),
+    /// It is not wanted any more.
+    Stopped,
 }
 
 impl Trouble {
@@ -62,6 +66,10 @@ pub(in crate::producer) struct Coordinators {
     id: StrBytes,
     timeout_ms: i32,
     known: Mutex<HashMap<Key, i32>>,
+    /// What is being asked is not wanted any more.
+    stopped: watch::Sender<bool>,
+    /// The coordinator may have done what it was asked last, although it did not say so.
+    in_doubt: AtomicBool,
 }
 
 impl Coordinators {
@@ -72,7 +80,26 @@ impl Coordinators {
             id: StrBytes::from_string(id.to_string()),
             timeout_ms: i32::try_from(config.transaction_timeout.as_millis()).unwrap_or(i32::MAX),
             known: Mutex::default(),
+            stopped: watch::Sender::new(false),
+            in_doubt: AtomicBool::new(false),
         }))
+    }
+
+    /// To be called before a job is run.
+    pub(in crate::producer) fn ready(&self) {
+        self.stopped.send_replace(false);
+        self.in_doubt.store(false, Ordering::Relaxed);
+    }
+
+    /// The job that runs is not wanted any more: it is not asked for again. A request that is on its way is still waited for, since
+    /// whatever is asked next must not overtake it.
+    pub(in crate::producer) fn stop(&self) {
+        self.stopped.send_if_modified(|stopped| !std::mem::replace(stopped, true));
+    }
+
+    async fn until_stopped(&self) {
+        // The sender is a field of this, so there is no other end.
+        drop(self.stopped.subscribe().wait_for(|stopped| *stopped).await);
     }
 
     /// Whether the cluster has agreed on transactions of version 2.
@@ -80,7 +107,7 @@ impl Coordinators {
         self.cluster.finalized_feature("transaction.version").is_some_and(|level| level >= 2)
     }
 
-    /// Does a job, until its outcome is final.
+    /// Does a job, until its outcome is final or it is not wanted any more.
     pub(in crate::producer) async fn run(&self, mut job: Job) -> Result<Done, Failure> {
         let backoff = self.cluster.config().retry_backoff;
         let mut attempts = 0;
@@ -89,12 +116,9 @@ impl Coordinators {
                 Ok(done) => return Ok(done),
                 Err(Trouble::Again { error, moved, pause }) => (error, moved, pause),
                 Err(Trouble::Final(error, remedy)) => {
-                    let offsets = match job {
-                        Job::SendOffsets { offsets, .. } => Some(offsets),
-                        _ => None,
-                    };
-                    return Err(Failure { error, remedy, offsets });
+                    return Err(Failure { error, remedy, offsets: job.into_offsets() });
                 }
+                Err(Trouble::Stopped) => return Err(self.given_up(job)),
             };
             attempts += 1;
             tracing::debug!(transactional_id = &*self.id, attempts, %error, "asking the coordinator again");
@@ -102,8 +126,23 @@ impl Coordinators {
                 self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
             }
             let usual = backoff.after(attempts);
-            tokio::time::sleep(pause.map_or(usual, |pause| pause.min(usual))).await;
+            tokio::select! {
+                biased;
+                () = self.until_stopped() => return Err(self.given_up(job)),
+                () = tokio::time::sleep(pause.map_or(usual, |pause| pause.min(usual))) => {}
+            }
         }
+    }
+
+    fn given_up(&self, job: Job) -> Failure {
+        let in_doubt = self.in_doubt.load(Ordering::Relaxed);
+        tracing::debug!(
+            transactional_id = &*self.id,
+            in_doubt,
+            "not asking the coordinator again: the transaction is over"
+        );
+        let error = Error::illegal(self.doing("go on with the transaction"), "it is being aborted");
+        Failure { error, remedy: Remedy::Stopped { in_doubt }, offsets: job.into_offsets() }
     }
 
     async fn attempt(&self, job: &mut Job) -> Result<Done, Trouble> {
@@ -121,7 +160,13 @@ impl Coordinators {
                 self.commit_offsets(*identity, *v2, offsets).await?;
                 Ok(Done::OffsetsSent(offsets.clone()))
             }
-            Job::End { identity, v2, commit } => self.end(*identity, *v2, *commit).await.map(Done::Ended),
+            Job::End { identity, v2, commit, in_doubt } => match self.end(*identity, *v2, *commit).await {
+                Err(Trouble::Final(error, _)) if *in_doubt && error.code() == Some(ErrorCode::INVALID_TXN_STATE) => {
+                    tracing::debug!(transactional_id = &*self.id, %error, "the coordinator knows of nothing to end");
+                    Ok(Done::Ended(None))
+                }
+                ended => ended.map(Done::Ended),
+            },
         }
     }
 
@@ -139,20 +184,26 @@ impl Coordinators {
         R: Request + Send + Sync,
         R::Response: Send,
     {
-        let node = self.find(key).await?;
         let lane = match key {
             Key::Transaction => Lane::Transaction,
             Key::Group(_) => Lane::Offsets,
         };
-        let asked = async {
-            let connection = self.cluster.connection(Target::Node(node), lane).await?;
-            let version = connection.version::<R>()?.min(cap);
-            connection.call(&build(version), version, self.cluster.config().request_timeout).await
-        };
-        asked.await.map_err(|error| match error.is_retriable() {
+        let failed = |error: Error| match error.is_retriable() {
             true => Trouble::Again { error, moved: Some(key.clone()), pause: None },
             false => Trouble::fatal(error),
-        })
+        };
+        let reached = async {
+            let node = self.find(key).await?;
+            self.cluster.connection(Target::Node(node), lane).await.map_err(failed)
+        };
+        let connection = tokio::select! {
+            biased;
+            () = self.until_stopped() => return Err(Trouble::Stopped),
+            reached = reached => reached?,
+        };
+        let version = connection.version::<R>().map_err(failed)?.min(cap);
+        self.in_doubt.store(true, Ordering::Relaxed);
+        connection.call(&build(version), version, self.cluster.config().request_timeout).await.map_err(failed)
     }
 
     async fn find(&self, key: &Key) -> Result<i32, Trouble> {

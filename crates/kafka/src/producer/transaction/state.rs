@@ -86,10 +86,53 @@ pub(in crate::producer) struct Offsets {
 /// Something to ask a coordinator.
 #[derive(Debug)]
 pub(in crate::producer) enum Job {
-    Identify { current: Option<Identity> },
-    AddPartitions { identity: Identity, partitions: Vec<(usize, usize)>, names: Vec<(Arc<str>, i32)> },
-    SendOffsets { identity: Identity, v2: bool, offsets: Offsets },
-    End { identity: Identity, v2: bool, commit: bool },
+    Identify {
+        current: Option<Identity>,
+    },
+    AddPartitions {
+        identity: Identity,
+        partitions: Vec<(usize, usize)>,
+        names: Vec<(Arc<str>, i32)>,
+    },
+    SendOffsets {
+        identity: Identity,
+        v2: bool,
+        offsets: Offsets,
+    },
+    /// `in_doubt`: the coordinator may know of no transaction.
+    End {
+        identity: Identity,
+        v2: bool,
+        commit: bool,
+        in_doubt: bool,
+    },
+}
+
+impl Job {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Identify { .. } => Kind::Identify,
+            Self::AddPartitions { .. } | Self::SendOffsets { .. } => Kind::Enlarge,
+            Self::End { .. } => Kind::End,
+        }
+    }
+
+    /// Offsets that were being sent.
+    pub(super) fn into_offsets(self) -> Option<Offsets> {
+        match self {
+            Self::SendOffsets { offsets, .. } => Some(offsets),
+            _ => None,
+        }
+    }
+}
+
+/// What a job means for the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Identify,
+    /// Something is to take part.
+    Enlarge,
+    End,
 }
 
 /// What came of it.
@@ -108,6 +151,10 @@ pub(in crate::producer) enum Remedy {
     Abort,
     /// Ask again once the rights are there.
     InitAgain,
+    /// It was given up because the transaction is over; in doubt if the coordinator may have done it all the same.
+    Stopped {
+        in_doubt: bool,
+    },
     None,
 }
 
@@ -130,15 +177,16 @@ pub(in crate::producer) struct Transaction {
     v2: bool,
     /// The coordinator may know of it.
     started: bool,
+    /// It may as well not, as nothing that it was asked was answered.
+    in_doubt: bool,
     /// The epoch must be raised before the next transaction.
     needs_raise: bool,
     /// To be told to the coordinator before anything is written there.
     new_partitions: Vec<(usize, usize)>,
     enrolled: Vec<(usize, usize)>,
     offsets: VecDeque<Offsets>,
-    busy: bool,
-    /// It is the end of the transaction.
-    ending: bool,
+    /// What is being asked of a coordinator.
+    job: Option<Kind>,
 }
 
 impl Transaction {
@@ -149,12 +197,12 @@ impl Transaction {
             call: None,
             v2: false,
             started: false,
+            in_doubt: false,
             needs_raise: false,
             new_partitions: Vec::new(),
             enrolled: Vec::new(),
             offsets: VecDeque::new(),
-            busy: false,
-            ending: false,
+            job: None,
         }
     }
 
@@ -266,18 +314,32 @@ impl Transaction {
         Ok(answer)
     }
 
-    /// Whether something would be lost if the producer went away now.
-    pub(super) fn is_open(&self) -> bool {
-        matches!(self.state, State::InTransaction | State::Committing | State::Aborting | State::Failed(_))
+    /// Whether a transaction would be left open if the producer went away now.
+    pub(in crate::producer) fn is_open(&self) -> bool {
+        match self.state {
+            State::InTransaction | State::Committing | State::Aborting | State::Failed(_) => true,
+            // Raising the epoch may be what ends it.
+            State::Initializing { raise } => raise,
+            State::Uninitialized | State::Ready | State::Over(_) => false,
+        }
     }
 
-    /// The call whose outcome is to be waited for before the producer may be closed.
-    pub(super) fn unfinished(&self) -> Option<Call> {
+    /// The producer is being closed: what nobody will end any more is aborted, whatever call has an outcome that was not asked for.
+    pub(in crate::producer) fn wind_up(&mut self) {
+        if matches!(self.state, State::InTransaction | State::Failed(_)) {
+            tracing::info!(transactional_id = &*self.id, "aborting a transaction, as its producer is being closed");
+            self.new_partitions.clear();
+            self.call = Some((Call::Abort, Arc::default()));
+            self.state = State::Aborting;
+        }
+    }
+
+    /// Whether the coordinator is being asked for something that has no use any more.
+    pub(in crate::producer) fn job_is_unwanted(&self) -> bool {
         match self.state {
-            State::Committing => Some(Call::Commit),
-            State::Aborting | State::InTransaction | State::Failed(_) => Some(Call::Abort),
-            State::Initializing { .. } => self.call.as_ref().map(|(call, _)| *call),
-            _ => None,
+            State::Failed(_) | State::Aborting => self.job == Some(Kind::Enlarge),
+            State::Over(_) => self.job.is_some(),
+            _ => false,
         }
     }
 
@@ -375,7 +437,7 @@ impl Accumulator {
         let idle = self.active.is_empty();
         let identity = self.identities.current;
         let transaction = self.transaction.as_mut()?;
-        if transaction.busy {
+        if transaction.job.is_some() {
             return None;
         }
         if transaction.is_completing() && idle && !transaction.started {
@@ -405,19 +467,18 @@ impl Accumulator {
             (State::Committing | State::Aborting, Some(identity)) if idle && transaction.started => {
                 transaction.drop_offsets();
                 let commit = matches!(transaction.state, State::Committing);
-                Job::End { identity, v2: transaction.v2, commit }
+                Job::End { identity, v2: transaction.v2, commit, in_doubt: transaction.in_doubt }
             }
             _ => return None,
         };
-        transaction.busy = true;
-        transaction.ending = matches!(job, Job::End { .. });
+        transaction.job = Some(job.kind());
         Some(job)
     }
 
     /// Takes note of what came of a job; `v2` says whether the cluster has agreed on transactions of version 2 by now.
     pub(in crate::producer) fn job_done(&mut self, done: Result<Done, Failure>, v2: bool) {
         let Some(transaction) = &mut self.transaction else { return };
-        transaction.busy = false;
+        let kind = transaction.job.take();
         match done {
             Ok(Done::Identified(identity)) => {
                 if matches!(transaction.state, State::Initializing { .. }) {
@@ -448,11 +509,11 @@ impl Accumulator {
                 }
                 self.complete(v2);
             }
-            Err(failure) => self.job_failed(failure),
+            Err(failure) => self.job_failed(failure, kind),
         }
     }
 
-    fn job_failed(&mut self, failure: Failure) {
+    fn job_failed(&mut self, failure: Failure, kind: Option<Kind>) {
         let Failure { error, remedy, offsets } = failure;
         let Some(transaction) = &mut self.transaction else { return };
         if let Some(offsets) = &offsets {
@@ -466,8 +527,15 @@ impl Accumulator {
                     answer.give(Err(error.clone()));
                 }
             }
+            Remedy::Stopped { in_doubt } => {
+                let in_doubt = in_doubt && !transaction.v2;
+                transaction.in_doubt = in_doubt && !transaction.started;
+                transaction.started |= in_doubt;
+                // Another epoch keeps out a request that comes late.
+                transaction.needs_raise |= in_doubt;
+            }
             // It is being aborted already, and what failed was not that.
-            Remedy::Abort if matches!(transaction.state, State::Aborting) && !transaction.ending => {
+            Remedy::Abort if matches!(transaction.state, State::Aborting) && kind != Some(Kind::End) => {
                 transaction.needs_raise |= !transaction.v2;
             }
             Remedy::Abort if !matches!(transaction.state, State::Aborting) => {
@@ -487,7 +555,7 @@ impl Accumulator {
         let Some(transaction) = &mut self.transaction else { return };
         // The first transaction of version 2 needs an epoch that none of version 1 had.
         let upgraded = v2 && !transaction.v2;
-        transaction.started = false;
+        (transaction.started, transaction.in_doubt) = (false, false);
         transaction.new_partitions.clear();
         for (topic, partition) in std::mem::take(&mut transaction.enrolled) {
             let queue = self.topics.get_mut(topic).and_then(|topic| topic.partitions.get_mut(partition));

@@ -211,3 +211,41 @@ async fn those_who_wait_for_memory_get_it_in_their_turn(on: Harness) {
     }
     producer.close(PATIENCE).await.unwrap();
 }
+
+rule!(requests_behind_a_stuck_one_that_never_left_are_not_written: dev; fault);
+async fn requests_behind_a_stuck_one_that_never_left_are_not_written(on: Harness) {
+    const LARGE: usize = 8_000_000;
+    let topic = on.topic(1, &[("max.message.bytes", "10000000")]).await;
+    let (producer, mut completions) = on.producer(&[
+        ("delivery.timeout.ms", "2000"),
+        ("request.timeout.ms", "1900"),
+        ("linger.ms", "0"),
+        ("max.request.size", "9000000"),
+        ("buffer.memory", "60000000"),
+        ("enable.idempotence", "false"),
+    ]);
+    producer.send(&topic, Some(0), None, None, Some(b"0"), &[]).await.unwrap();
+    on.dev_broker().faults().next(Api::Produce, 1, FaultAction::Stall);
+    // The first is with the broker; of the others some wait for room on the way to it.
+    let value = vec![b'x'; LARGE];
+    for tag in 0..5 {
+        let mut appender = producer.begin().await.unwrap();
+        assert_eq!(appender.append(&record(&topic, 0, &value), tag).unwrap(), milena_kafka::producer::Append::Appended);
+    }
+    let mut fates = vec![false; 5];
+    for end in ends(&mut completions, 5).await {
+        let error = end.result.unwrap_err();
+        let fate = if end.maybe_written { "may have been written" } else { "were not written" };
+        assert!(error.to_string().contains(fate), "{error}");
+        for tag in end.tags.iter() {
+            fates[usize::try_from(tag).unwrap()] = end.maybe_written;
+        }
+    }
+    assert!(fates[0] && !fates[4], "{fates:?}");
+    producer.close(PATIENCE).await.unwrap();
+    on.dev_broker().faults().clear();
+    let maybe = fates.iter().filter(|maybe| **maybe).count();
+    // What is on its way still arrives, or not; no more than that.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(on.end(&topic).await <= 1 + i64::try_from(maybe).unwrap());
+}
