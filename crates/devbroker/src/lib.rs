@@ -20,7 +20,7 @@
 //! keeps topics, configs, group offsets and transactional ids in the data folder; `faults` makes requests fail on demand;
 //! `quotas` throttles; `security` is TLS and SASL.
 //!
-//! Not there yet: the new group protocol, recompression (`compression.type` other than `producer`).
+//! Not there yet: the new group protocol.
 
 mod alarm;
 mod api;

@@ -77,8 +77,21 @@ async fn a_request_has_its_deadline_also_while_connecting_and_authenticating(_on
     }
 }
 
-rule!(a_request_without_answer_ends_in_time_and_the_next_gets_a_new_connection: dev);
-async fn a_request_without_answer_ends_in_time_and_the_next_gets_a_new_connection(_on: Harness) {
+rule!(a_request_without_answer_ends_in_time_and_the_next_gets_a_new_connection: dev, proxy; fault);
+async fn a_request_without_answer_ends_in_time_and_the_next_gets_a_new_connection(on: Harness) {
+    if on.is_real() {
+        let admin = on.admin(&[("request.timeout.ms", "1000"), ("retries", "0")]);
+        admin.list_topics().await.unwrap();
+        // Answers are held back.
+        on.proxied().toxic(&["timeout", "timeout=0", "stream=downstream"]).unwrap();
+        let start = Instant::now();
+        let error = admin.list_topics().await.unwrap_err();
+        assert!(error.is_retriable() && start.elapsed() >= Duration::from_secs(1), "{error} {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+        on.proxied().clear().unwrap();
+        admin.list_topics().await.unwrap();
+        return;
+    }
     let count = AtomicUsize::new(0);
     let fake = FakeBroker::start(KEYS, move |asked| match count.fetch_add(1, Ordering::Relaxed) {
         0 => Reply::Silence,

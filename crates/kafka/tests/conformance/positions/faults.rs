@@ -60,6 +60,27 @@ async fn offsets_are_looked_up_until_a_leader_answers(on: Harness) {
     }
 }
 
+rule!(connections_that_are_cut_lose_and_repeat_nothing: proxy; fault);
+async fn connections_that_are_cut_lose_and_repeat_nothing(on: Harness) {
+    let topic = on.topic(2, &[]).await;
+    for partition in 0..2 {
+        on.write(&topic, partition, 0..5000).await;
+    }
+    let mut consumer = on.consumer(&[("max.partition.fetch.bytes", "5000"), ("max.poll.records", "100")]);
+    consumer.assign((0..2).map(|partition| (at(&topic, partition), StartOffset::Earliest)).collect());
+    let mut all = Vec::new();
+    while all.len() < 10_000 {
+        all.extend(read(&mut consumer, 1000.min(10_000 - all.len())).await);
+        on.proxied().cut().unwrap();
+        on.proxied().mend().unwrap();
+    }
+    all.sort_by_key(|(partition, offset, _)| (*partition, *offset));
+    let expected: Vec<_> = (0..2)
+        .flat_map(|partition| (0..5000).map(move |offset: i64| (partition, offset, offset.to_string())))
+        .collect();
+    assert!(all == expected, "{} records", all.len());
+}
+
 /// Writes and reads while the broker is killed and frozen; every record once, in order.
 async fn through_outages(mut on: Harness, records: u32, kills: usize, freezes: usize) {
     let topic = on.topic(1, &[]).await;

@@ -59,6 +59,24 @@ async fn an_answer_that_is_lost_neither_repeats_nor_reorders(on: Harness) {
     }
 }
 
+rule!(connections_that_are_cut_neither_repeat_nor_reorder: proxy; fault);
+async fn connections_that_are_cut_neither_repeat_nor_reorder(on: Harness) {
+    let topic = on.topic(2, &[]).await;
+    let (producer, mut completions) = on.producer(&[("linger.ms", "0"), ("batch.size", "500")]);
+    for round in 0..5 {
+        append(&producer, &topic, 2, round * 2000..round * 2000 + 2000).await;
+        // Some of it is on its way.
+        on.proxied().cut().unwrap();
+        on.proxied().mend().unwrap();
+    }
+    producer.flush().await.unwrap();
+    for completion in ends(&mut completions, 10_000).await {
+        completion.result.unwrap();
+    }
+    producer.close(PATIENCE).await.unwrap();
+    assert_exact(&on, &topic, 2, 10_000).await;
+}
+
 rule!(order_holds_without_idempotence_when_one_is_in_flight: own; fault);
 async fn order_holds_without_idempotence_when_one_is_in_flight(mut on: Harness) {
     let topic = on.topic(2, &[]).await;

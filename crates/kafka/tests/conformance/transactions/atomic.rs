@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use milena_devbroker::DevBrokerConfig;
 use milena_testkit::reference;
 
 use super::support::{commit, committed, numbers, transactional, write};
@@ -53,12 +54,19 @@ async fn closing_aborts_what_is_open(on: Harness) {
     assert_eq!(seen.unwrap(), Vec::from_iter(0..5));
 }
 
-rule!(version_1_works_as_version_2_does: own);
-async fn version_1_works_as_version_2_does(on: Harness) {
-    let downgrade =
-        ["org.apache.kafka.tools.FeatureCommand", "--bootstrap-server", on.bootstrap(), "downgrade", "--feature"];
-    let arguments: Vec<&str> = downgrade.into_iter().chain(["transaction.version=1"]).collect();
-    reference::run_tool(&arguments, None).await.unwrap();
+async fn change_version(on: &Harness, direction: &str, feature: &str) {
+    let tool = ["org.apache.kafka.tools.FeatureCommand", "--bootstrap-server", on.bootstrap()];
+    reference::run_tool(&[&tool[..], &[direction, "--feature", feature]].concat(), None).await.unwrap();
+}
+
+rule!(version_1_works_as_version_2_does: dev, own);
+async fn version_1_works_as_version_2_does(mut on: Harness) {
+    match on.is_real() {
+        true => change_version(&on, "downgrade", "transaction.version=1").await,
+        false => {
+            on = Harness::dev_with(DevBrokerConfig { transaction_version: 1, ..DevBrokerConfig::default() }).await;
+        }
+    }
     let topic = on.topic(1, &[("max.message.bytes", "2000")]).await;
     let (producer, _) = transactional(&on, &[]).await;
     let mut kept = Vec::new();
@@ -78,10 +86,10 @@ async fn version_1_works_as_version_2_does(on: Harness) {
     }
     let other = on.topic(1, &[]).await;
     commit(&producer, &other, 0, 0..3).await;
-    // An upgrade while the producer lives is noticed by the next connection at the latest.
-    let upgrade: Vec<&str> = arguments.iter().map(|word| if *word == "downgrade" { "upgrade" } else { word }).collect();
-    let upgrade: Vec<String> = upgrade.into_iter().map(|word| word.replace("version=1", "version=2")).collect();
-    reference::run_tool(&upgrade, None).await.unwrap();
+    if on.is_real() {
+        // An upgrade while the producer lives is noticed by the next connection at the latest.
+        change_version(&on, "upgrade", "transaction.version=2").await;
+    }
     commit(&producer, &other, 0, 3..6).await;
     let (newer, _) = transactional(&on, &[]).await;
     commit(&newer, &other, 0, 6..9).await;
