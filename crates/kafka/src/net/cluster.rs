@@ -89,12 +89,17 @@ struct Wanting {
 }
 
 impl Wanting {
-    /// An attempt begins; one that comes later than `pause` after the last begins a new row.
-    fn begun(&mut self, now: Instant, pause: Duration) {
+    /// Ends the row if the last attempt is longer ago than `pause`.
+    fn look(&mut self, now: Instant, pause: Duration) {
         let rested = self.ended.is_none_or(|ended| now.saturating_duration_since(ended) > pause);
         if self.running == 0 && rested {
             self.since = None;
         }
+    }
+
+    /// An attempt begins, maybe a new row.
+    fn begun(&mut self, now: Instant, pause: Duration) {
+        self.look(now, pause);
         self.since.get_or_insert(now);
         self.running += 1;
     }
@@ -105,7 +110,8 @@ impl Wanting {
     }
 
     /// Whether it has been in vain for so long, which is told once; then the time begins anew.
-    fn is_over(&mut self, now: Instant, limit: Duration) -> bool {
+    fn is_over(&mut self, now: Instant, pause: Duration, limit: Duration) -> bool {
+        self.look(now, pause);
         let over = self.since.is_some_and(|since| now.saturating_duration_since(since) >= limit);
         if over {
             self.since = Some(now);
@@ -407,13 +413,18 @@ impl Cluster {
         self.bootstrap_connection(lane).await
     }
 
+    /// Between two attempts in a row: failing callers ask again after the backoff, and may have to wait for another request first.
+    fn longest_pause(&self) -> Duration {
+        self.config.request_timeout.saturating_add(self.config.retry_backoff.most.saturating_mul(2))
+    }
+
     /// Whether the known brokers are to be given up (KIP-899, KIP-1102).
     fn must_rebootstrap(&self) -> bool {
         if self.config.recovery != RecoveryStrategy::Rebootstrap {
             return false;
         }
         let mut state = self.state();
-        let over = state.wanting.is_over(Instant::now(), self.config.rebootstrap_after);
+        let over = state.wanting.is_over(Instant::now(), self.longest_pause(), self.config.rebootstrap_after);
         // One that is open did not help either.
         let left = if over { state.connections.remove(&(Place::Bootstrap, Lane::Control)) } else { None };
         state.rebootstrap |= over;
@@ -501,8 +512,7 @@ impl Cluster {
 
     /// Asks any broker for metadata once. Afterwards bootstrap connections are closed: brokers are known by id.
     pub(crate) async fn refresh(&self, wanted: &TopicsWanted, auto_create: bool) -> Result<Arc<Metadata>> {
-        // Failing callers ask again after the backoff; each attempt takes the time of a request at most.
-        let pause = self.config.request_timeout.saturating_add(self.config.retry_backoff.most.saturating_mul(2));
+        let pause = self.longest_pause();
         self.state().wanting.begun(Instant::now(), pause);
         let _attempt = Attempt(self);
         let refreshed = self.refresh_once(wanted, auto_create).await;
@@ -725,17 +735,18 @@ mod tests {
         let at = |seconds: u32| start + SECOND * seconds;
         for seconds in [0, 10, 20] {
             wanting.begun(at(seconds), SECOND * 30);
-            assert!(!wanting.is_over(at(seconds + 8), SECOND * 30), "{seconds}");
+            assert!(!wanting.is_over(at(seconds + 8), SECOND * 30, SECOND * 30), "{seconds}");
             wanting.ended(at(seconds + 9));
         }
+        assert!(!wanting.is_over(at(290), SECOND * 30, SECOND * 30), "other questions are no attempts");
         // Given up at 29, asked again after a long rest: that is no row, whatever was long ago.
         wanting.begun(at(300), SECOND * 30);
-        assert!(!wanting.is_over(at(329), SECOND * 30));
+        assert!(!wanting.is_over(at(329), SECOND * 30, SECOND * 30));
         // Another one meanwhile, and one that hangs: the row goes on.
         wanting.begun(at(329), SECOND * 30);
         wanting.ended(at(329));
-        assert!(wanting.is_over(at(330), SECOND * 30));
-        assert!(!wanting.is_over(at(331), SECOND * 30), "told once");
-        assert!(wanting.is_over(at(360), SECOND * 30), "and again when that did not help");
+        assert!(wanting.is_over(at(330), SECOND * 30, SECOND * 30));
+        assert!(!wanting.is_over(at(331), SECOND * 30, SECOND * 30), "told once");
+        assert!(wanting.is_over(at(360), SECOND * 30, SECOND * 30), "and again when that did not help");
     }
 }

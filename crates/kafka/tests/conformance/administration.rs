@@ -12,7 +12,7 @@ use milena_kafka::config::IsolationLevel;
 use milena_kafka::consumer::{Polled, Subscription};
 use milena_kafka::{Error, ErrorCode, OffsetAndMetadata, TopicPartition};
 
-use crate::support::{Harness, PATIENCE, at, next, produce, rule, unique};
+use crate::support::{Harness, JavaProgram, PATIENCE, at, next, produce, rule, unique};
 
 fn code<T: std::fmt::Debug>(outcome: &Result<T, Error>) -> Option<ErrorCode> {
     outcome.as_ref().unwrap_err().code()
@@ -220,6 +220,41 @@ async fn groups_are_described_with_their_members_who_can_be_removed(on: Harness)
     assert!(admin.describe_group(&group).await.unwrap().members.is_empty());
     assert_eq!(admin.describe_group("absent").await.unwrap().state, "Dead");
     member.close(PATIENCE).await;
+}
+
+rule!(a_group_whose_partitions_the_broker_chooses_is_described_as_one: real);
+async fn a_group_whose_partitions_the_broker_chooses_is_described_as_one(on: Harness) {
+    let (topic, group) = (on.topic(3, &[]).await, unique("group"));
+    let mut java = JavaProgram::start("MixedMember", &[&on.bootstrap(), &group, &topic, "consumer"]);
+    let admin = on.admin(&[]);
+    let start = Instant::now();
+    let described = loop {
+        // Not there before its first member is.
+        let described = admin.describe_group(&group).await.unwrap();
+        let has_all = |member: &milena_kafka::admin::GroupMember| member.partitions.len() == 3;
+        if described.state == "Stable" && described.members.iter().any(has_all) {
+            break described;
+        }
+        assert!(start.elapsed() < PATIENCE, "{described:?} {:?}", java.lines());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(
+        (described.server_side, described.protocol_type.as_str(), described.protocol.as_str()),
+        (true, "consumer", "uniform")
+    );
+    let mut partitions = described.members[0].partitions.clone();
+    partitions.sort();
+    assert_eq!(partitions, [at(&topic, 0), at(&topic, 1), at(&topic, 2)]);
+    let filter = GroupFilter { types: vec!["Consumer".to_owned()], ..GroupFilter::default() };
+    let listed = admin.list_groups_where(&filter).await.unwrap();
+    let listed = listed.iter().find(|listed| listed.group == group).unwrap();
+    assert!(listed.group_type.eq_ignore_ascii_case("consumer"), "{listed:?}");
+    assert_eq!(code(&admin.delete_consumer_group(&group).await), Some(ErrorCode::NON_EMPTY_GROUP));
+    java.finish();
+    let left = admin.describe_group(&group).await.unwrap();
+    assert_eq!((left.server_side, left.state.as_str(), left.members.len()), (true, "Empty", 0));
+    admin.delete_consumer_group(&group).await.unwrap();
+    assert_eq!(admin.describe_group(&group).await.unwrap().state, "Dead");
 }
 
 rule!(a_fenced_producer_can_commit_no_more: dev, real);

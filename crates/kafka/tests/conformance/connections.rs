@@ -368,10 +368,9 @@ async fn a_client_that_rested_does_not_give_up_its_brokers(_on: Harness) {
     let (own, stuck) = (listener.local_addr().unwrap().port(), Arc::new(AtomicBool::new(false)));
     let now = Arc::clone(&stuck);
     let broker = FakeBroker::on(listener, KEYS, move |asked| match asked.key {
-        _ if now.load(Ordering::Relaxed) => Reply::Silence,
+        ApiKey::Metadata if now.load(Ordering::Relaxed) => Reply::Silence,
         ApiKey::Metadata => knows(asked, &[(3, own)]),
-        ApiKey::FindCoordinator => coordinator(asked, 9),
-        _ => described(asked, 0),
+        _ => coordinator(asked, 9),
     });
     let seed = FakeBroker::start(KEYS, move |asked| match asked.key {
         ApiKey::Metadata => knows(asked, &[(3, own)]),

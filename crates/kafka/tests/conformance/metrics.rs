@@ -78,6 +78,7 @@ async fn what_clients_do_is_counted(on: Harness) {
     assert!(value(&metrics, "request-latency-max") > 0.0);
     assert!(value(&metrics, "flush-time-ns-total") > 0.0);
     assert!(value(&metrics, "metadata-age") < 60.0);
+    assert!(value(&metrics, "metadata-wait-time-ns-total") > 0.0);
     assert_eq!(value(&metrics, "buffer-available-bytes"), value(&metrics, "buffer-total-bytes"));
     assert_eq!(value(&metrics, "requests-in-flight"), 0.0);
     assert_eq!(value(&metrics, "request-total"), value(&metrics, "response-total"));

@@ -18,7 +18,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
  * A member of a group that says on stdout what it reads ("read PARTITION OFFSET"), gets and gives up, and commits what it has said; it
- * leaves in good order when its stdin ends: MixedMember BOOTSTRAP GROUP TOPIC STRATEGY.
+ * leaves in good order when its stdin ends: MixedMember BOOTSTRAP GROUP TOPIC STRATEGY, which may also be "consumer".
  */
 public class MixedMember {
     static void say(String line) {
@@ -30,11 +30,16 @@ public class MixedMember {
         Properties properties = new Properties();
         properties.put("bootstrap.servers", args[0]);
         properties.put("group.id", args[1]);
-        properties.put("partition.assignment.strategy", args[3]);
+        if (args[3].equals("consumer")) {
+            // The broker chooses, and says how often it wants to hear of its members (KIP-848).
+            properties.put("group.protocol", "consumer");
+        } else {
+            properties.put("partition.assignment.strategy", args[3]);
+            properties.put("session.timeout.ms", "6000");
+            properties.put("heartbeat.interval.ms", "200");
+        }
         properties.put("enable.auto.commit", "false");
         properties.put("auto.offset.reset", "earliest");
-        properties.put("session.timeout.ms", "6000");
-        properties.put("heartbeat.interval.ms", "200");
         properties.put("key.deserializer", ByteArrayDeserializer.class.getName());
         properties.put("value.deserializer", ByteArrayDeserializer.class.getName());
         KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(properties);
