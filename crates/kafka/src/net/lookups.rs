@@ -20,7 +20,8 @@ pub(super) struct Lookups<K, V> {
     running: Mutex<Option<Running<K, V>>>,
 }
 
-type Running<K, V> = HashMap<K, watch::Receiver<Option<Answer<V>>>>;
+type Pending<V> = watch::Receiver<Option<Answer<V>>>;
+type Running<K, V> = HashMap<K, Pending<V>>;
 
 impl<K, V> Lookups<K, V>
 where
@@ -66,7 +67,7 @@ where
     }
 
     /// Where the answer will be, and the question itself if this is the first to ask it.
-    fn join(&'static self, key: &K) -> (watch::Receiver<Option<Answer<V>>>, Option<Asking<K, V>>) {
+    fn join(&'static self, key: &K) -> (Pending<V>, Option<Asking<K, V>>) {
         let mut running = self.running();
         let running = running.get_or_insert_default();
         if let Some(answer) = running.get(key) {
@@ -118,7 +119,7 @@ mod tests {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     static HELD: (Mutex<bool>, Condvar) = (Mutex::new(true), Condvar::new());
 
-    fn slow_if_dead(name: &String) -> Answer<usize> {
+    fn slow_if_dead(name: &str) -> Answer<usize> {
         if name.starts_with("dead") {
             ASKED.fetch_add(1, Ordering::SeqCst);
             let held = HELD.0.lock().unwrap();
@@ -128,7 +129,7 @@ mod tests {
         Ok(name.len())
     }
 
-    static NAMES: Lookups<String, usize> = Lookups::new(2, slow_if_dead);
+    static NAMES: Lookups<String, usize> = Lookups::new(2, |name| slow_if_dead(name));
 
     async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
         tokio::time::timeout(Duration::from_millis(200), work).await.ok()

@@ -225,7 +225,7 @@ async fn groups_are_described_with_their_members_who_can_be_removed(on: Harness)
 rule!(a_group_whose_partitions_the_broker_chooses_is_described_as_one: real);
 async fn a_group_whose_partitions_the_broker_chooses_is_described_as_one(on: Harness) {
     let (topic, group) = (on.topic(3, &[]).await, unique("group"));
-    let mut java = JavaProgram::start("MixedMember", &[&on.bootstrap(), &group, &topic, "consumer"]);
+    let mut java = JavaProgram::start("MixedMember", &[on.bootstrap(), &group, &topic, "consumer"]);
     let admin = on.admin(&[]);
     let start = Instant::now();
     let described = loop {
