@@ -31,7 +31,7 @@ impl Str {
     pub fn from_utf8_lossy(bytes: Bytes) -> Self {
         match std::str::from_utf8(&bytes) {
             Ok(_) => Str(bytes),
-            Err(_) => Str::from(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(_) => Str::from(replaced(&bytes)),
         }
     }
 
@@ -65,6 +65,24 @@ impl Str {
     pub fn detach(&self) -> Str {
         Str(Bytes::copy_from_slice(&self.0))
     }
+}
+
+/// Bytes as text, with U+FFFD for each malformed sequence. Unlike Rust's own, Java's decoder takes an encoded surrogate for one sequence.
+fn replaced(mut bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    while let Err(error) = std::str::from_utf8(bytes) {
+        let (good, bad) = bytes.split_at(error.valid_up_to());
+        text.push_str(&String::from_utf8_lossy(good));
+        text.push(char::REPLACEMENT_CHARACTER);
+        let len = match bad {
+            [0xed, 0xa0..=0xbf, 0x80..=0xbf, ..] => 3,
+            [0xed, 0xa0..=0xbf, ..] => 2,
+            _ => error.error_len().unwrap_or(bad.len()),
+        };
+        bytes = bad.get(len..).unwrap_or_default();
+    }
+    text.push_str(&String::from_utf8_lossy(bytes));
+    text
 }
 
 impl Deref for Str {
@@ -173,5 +191,19 @@ mod tests {
     fn malformed_text_is_replaced_not_refused_by_the_lossy_constructor() {
         assert!(Str::from_utf8(Bytes::from_static(b"a\xffb")).is_err());
         assert_eq!(Str::from_utf8_lossy(Bytes::from_static(b"a\xffb")), "a\u{fffd}b");
+        // As `new String(bytes, UTF_8)` does it; `_` stands for U+FFFD.
+        let java: [(&[u8], &str); 7] = [
+            (b"\xffa\xc3(\xe2\x82", "_a_(_"),
+            (b"\xf0\x9f\x98x\xed\xa0", "_x_"),
+            (b"\xed\xa0\x80\xc0\x80z", "___z"),
+            (b"\xf4\x90\x80\x80\xe0\x80", "______"),
+            (b"\xed\xa0\xbd\xed\xb8\x80", "__"),
+            (b"\xed\xa0x\xed\xedx", "_x__x"),
+            (b"\xed\x9f\xbf\xed", "\u{d7ff}_"),
+        ];
+        for (bytes, text) in java {
+            let text = text.replace('_', "\u{fffd}");
+            assert_eq!(Str::from_utf8_lossy(Bytes::from_static(bytes)), *text, "{bytes:x?}");
+        }
     }
 }

@@ -269,7 +269,10 @@ fn for_each_record(
     let mut iter = RecordIter::new(&header, &records);
     while let Some(view) = iter.next_checked() {
         let view = view?;
-        let headers: Vec<_> = view.headers().collect();
+        // The keys are those that the producer was given, as text.
+        let headers = view.headers().map(|(key, value)| std::str::from_utf8(key).map(|key| (key, value)));
+        let headers: Result<Vec<_>, _> = headers.collect();
+        let headers = headers.map_err(|_| InvalidRecords::malformed("the key of a header is no text"))?;
         let timestamp = view.timestamp.unwrap_or(-1);
         each(&RecordParts { timestamp, key: view.key, value: view.value, headers: &headers })?;
     }

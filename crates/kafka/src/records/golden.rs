@@ -50,7 +50,8 @@ fn read(bytes: &[u8]) -> Result<Vec<String>, InvalidRecords> {
     while let Some(view) = iter.next_checked() {
         let view = view?;
         let text = |part: Option<&[u8]>| part.map(|part| String::from_utf8_lossy(part).into_owned());
-        let headers: Vec<_> = view.headers().map(|(key, value)| (key.to_owned(), value.map(<[u8]>::to_vec))).collect();
+        let headers: Vec<_> =
+            view.headers().map(|(key, value)| (text(Some(key)).unwrap(), value.map(<[u8]>::to_vec))).collect();
         found.push(format!(
             "{} {:?} {:?} {:?} {headers:?}",
             view.offset,

@@ -27,13 +27,14 @@ impl<'a> RecordView<'a> {
         self.header_count > 0
     }
 
-    /// Headers in their order; keys may repeat.
+    /// Headers in their order; keys may repeat. A key is text in UTF-8 by its meaning, but brokers take any bytes: a reader replaces what
+    /// is malformed, as Java's does (`String::from_utf8_lossy`), so that one such key does not stop a partition.
     pub fn headers(&self) -> Headers<'a> {
         Headers { bytes: self.headers, pos: 0, left: self.header_count }
     }
 }
 
-/// Headers of one record.
+/// Headers of one record: their keys' bytes and their values.
 #[derive(Debug, Clone)]
 pub struct Headers<'a> {
     bytes: &'a [u8],
@@ -42,14 +43,14 @@ pub struct Headers<'a> {
 }
 
 impl<'a> Iterator for Headers<'a> {
-    type Item = (&'a str, Option<&'a [u8]>);
+    type Item = (&'a [u8], Option<&'a [u8]>);
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.left <= 0 {
             return None;
         }
         self.left -= 1;
-        let key = std::str::from_utf8(nullable(self.bytes, &mut self.pos)??).ok()?;
+        let key = nullable(self.bytes, &mut self.pos)??;
         Some((key, nullable(self.bytes, &mut self.pos)?))
     }
 }

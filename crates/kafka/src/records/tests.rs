@@ -99,6 +99,25 @@ fn the_log_append_time_is_the_time_of_every_record() {
 }
 
 #[test]
+fn a_header_key_that_is_no_text_does_not_stop_the_batch() {
+    for key in [[0xff; 6], [0xf0, 0x9f, 0x98, b'x', 0xed, 0xa0]] {
+        let mut builder = BatchBuilder::with_capacity(64);
+        for headers in [&[("kkkkkk", Some(&b"v"[..])), ("h", None)][..], &[]] {
+            builder.append(&RecordParts { timestamp: 1, key: None, value: Some(b"value"), headers }).unwrap();
+        }
+        let mut batch = builder.build(Compression::None, None, None).unwrap().to_vec();
+        let at = batch.windows(6).position(|part| part == b"kkkkkk").unwrap();
+        batch[at..at + 6].copy_from_slice(&key);
+        let crc = crc32c::crc32c(&batch[21..]).to_be_bytes();
+        batch[17..21].copy_from_slice(&crc);
+        assert_eq!(read(&batch).unwrap(), [(0, 5, 2), (1, 5, 0)]);
+        let header = BatchHeader::read(&batch).unwrap();
+        let first = RecordIter::new(&header, &batch[HEADER_LEN..]).next().unwrap();
+        assert_eq!(first.headers().collect::<Vec<_>>(), [(&key[..], Some(&b"v"[..])), (&b"h"[..], None)]);
+    }
+}
+
+#[test]
 fn varints_of_all_lengths_survive() {
     for shift in 0..64 {
         for value in [1i64 << shift, (1i64 << shift).wrapping_neg(), (1i64 << shift).wrapping_sub(1)] {
