@@ -17,7 +17,7 @@ use milena_api::{Error, Result};
 use milena_devbroker::{Api, DevBroker, DevBrokerConfig, Fault, FaultAction};
 use milena_kafka::admin::Admin;
 use milena_kafka::config::{AdminConfig, ConsumerConfig, ProducerConfig};
-use milena_kafka::consumer::{Consumer, Polled, StartOffset};
+use milena_kafka::consumer::{Consumer, Polled, StartOffset, Subscription};
 use milena_kafka::producer::Producer;
 use milena_runtime::config::{StandaloneConfig, worker_admin};
 use milena_runtime::herder::Herder;
@@ -67,6 +67,7 @@ impl Fixture {
         plugins.push(Plugin::source::<BlockedSource>("test.BlockedSource"));
         plugins.push(Plugin::sink::<CountingSink>("test.CountingSink"));
         plugins.push(Plugin::sink::<ReportingSink>("test.ReportingSink"));
+        plugins.push(Plugin::sink::<SlowSink>("test.SlowSink"));
         let registry = Arc::new(PluginRegistry::new(plugins));
         let StandaloneConfig { worker: config, offsets_file } =
             StandaloneConfig::parse(&properties, &registry).unwrap();
@@ -324,6 +325,76 @@ async fn a_dead_letter_queue_that_takes_its_time_holds_up_nobody_else() {
     ];
     fixture.create("dlq", "test.CountingSink", &queue).await;
     soon("the health check", fixture.herder.health_check()).await.unwrap();
+}
+
+static SLOW_OPENED: Semaphore = Semaphore::const_new(0);
+static SLOW_FLUSHING: Semaphore = Semaphore::const_new(0);
+static SLOW_MAY_FLUSH: Semaphore = Semaphore::const_new(0);
+static SLOW_CLOSES: AtomicUsize = AtomicUsize::new(0);
+connector!(SlowSink, SinkConnector, SlowTask);
+
+#[derive(Default)]
+struct SlowTask;
+
+impl SinkTask for SlowTask {
+    fn version(&self) -> Result<String> {
+        Ok("1".to_owned())
+    }
+
+    async fn initialize(&mut self, _: SinkTaskContext) -> Result<()> {
+        Ok(())
+    }
+
+    async fn start(&mut self, _: ConfigMap) -> Result<()> {
+        Ok(())
+    }
+
+    async fn open(&mut self, _: &[TopicPartition]) -> Result<()> {
+        SLOW_OPENED.add_permits(1);
+        Ok(())
+    }
+
+    async fn put(&mut self, _: &[SinkRecord]) -> Result<()> {
+        Ok(())
+    }
+
+    async fn flush(&mut self, _: &Offsets) -> Result<()> {
+        SLOW_FLUSHING.add_permits(1);
+        signal("leave to flush", &SLOW_MAY_FLUSH).await;
+        Ok(())
+    }
+
+    async fn close(&mut self, _: &[TopicPartition]) -> Result<()> {
+        SLOW_CLOSES.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn partitions_that_were_given_up_too_late_are_not_closed_twice() {
+    let fixture = Fixture::start(DevBrokerConfig::default(), &[]).await;
+    fixture.produce("slow-flush", 1).await;
+    let hasty =
+        [("consumer.override.max.poll.interval.ms", "1500"), ("consumer.override.heartbeat.interval.ms", "100")];
+    let config: Vec<_> = [("topics", "slow-flush")].iter().chain(&hasty).copied().collect();
+    fixture.create("slow", "test.SlowSink", &config).await;
+    signal("the first assignment", &SLOW_OPENED).await;
+    // Another member joins, and gets the partition while the task still flushes.
+    let own = [("bootstrap.servers", fixture.broker.bootstrap()), ("group.id", "connect-slow".to_owned())];
+    let properties: ConfigMap = own.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let mut other = Consumer::new(ConsumerConfig::from_properties(&properties).unwrap()).unwrap();
+    other.subscribe(Subscription::Topics(vec!["slow-flush".to_owned()]));
+    let joined = async { while !matches!(other.poll(Duration::from_secs(1)).await.unwrap(), Polled::Assigned(_)) {} };
+    soon("the other's assignment", joined).await;
+    signal("flush", &SLOW_FLUSHING).await;
+    SLOW_MAY_FLUSH.add_permits(1000);
+    other.close(Duration::from_secs(5)).await;
+    signal("the second assignment", &SLOW_OPENED).await;
+    assert_eq!(SLOW_CLOSES.load(Ordering::SeqCst), 1);
 }
 
 connector!(ReportingSink, SinkConnector, ReportingTask);

@@ -113,7 +113,7 @@ fn raw_record(batch: &FetchedBatch, view: &RecordView<'_>) -> RawRecord {
 
 fn raw_headers(batch: &FetchedBatch, view: &RecordView<'_>) -> RawHeaders {
     view.headers()
-        .map(|(key, value)| (Str::from_utf8_lossy(batch.slice(key.as_bytes())), value.map(|value| batch.slice(value))))
+        .map(|(key, value)| (Str::from_utf8_lossy(batch.slice(key)), value.map(|value| batch.slice(value))))
         .collect()
 }
 
@@ -467,11 +467,17 @@ impl SinkTaskRunner {
         progress: &mut Progress,
         partitions: &[TopicPartition],
     ) -> Result<()> {
+        // What took too long to be given up is told as lost afterwards: it is closed already, and not closed again.
+        let open = |at: &&TopicPartition| progress.current.contains_key(*at);
+        let open: Vec<TopicPartition> = partitions.iter().filter(open).cloned().collect();
+        if open.is_empty() {
+            return Ok(());
+        }
         // Another member may own them by now: nothing is committed (invariant 5).
-        let closed = self.task.close(partitions).await;
-        self.reports.abandon(partitions);
+        let closed = self.task.close(&open).await;
+        self.reports.abandon(&open);
         progress.pending = None;
-        self.forget(progress, partitions);
+        self.forget(progress, &open);
         closed
     }
 
