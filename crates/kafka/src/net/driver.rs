@@ -317,7 +317,12 @@ impl Driver {
                 )));
             }
             buffer.advance(4);
-            self.wait_for_memory(len).await;
+            let gate = self.traffic.state().waiting.front_mut().and_then(|front| front.reply.memory.take());
+            if let Some(gate) = gate.filter(|_| len > UNCOUNTED) {
+                // A length alone takes nobody's memory: the answer has to come, too.
+                self.read_at_least(&mut reader, &mut buffer, UNCOUNTED).await?;
+                self.wait_for_memory(gate, len).await;
+            }
             self.read_at_least(&mut reader, &mut buffer, len).await?;
             let answer = buffer.split_to(len).freeze();
             if buffer.is_empty() {
@@ -334,10 +339,9 @@ impl Driver {
         }
     }
 
-    /// Waits until the answer that comes may take `len` bytes, if whoever asked for it has to wait.
-    async fn wait_for_memory(&self, len: usize) {
-        let gate = self.traffic.state().waiting.front_mut().and_then(|front| front.reply.memory.take());
-        let Some(Gate { governor, granted }) = gate.filter(|_| len > UNCOUNTED) else { return };
+    /// Waits until the answer that comes may take `len` bytes.
+    async fn wait_for_memory(&self, gate: Gate, len: usize) {
+        let Gate { governor, granted } = gate;
         let grant = match governor.try_acquire(len) {
             Some(grant) => grant,
             None => {
