@@ -9,17 +9,20 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::fetch::{Fetched, Means, Order, fetch};
 use super::session::{Asked, Session};
 use crate::config::ConsumerConfig;
-use crate::net::{Lane, Target};
+use crate::net::Lane;
 
 /// Answers without records before a wait grows.
 const PATIENT: u32 = 4;
 /// Longest wait of a fetch whose user has not set one.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// For how long leaders alone are asked once a replica has failed; twice as long each time that another one fails then.
+const LEADERS_ONLY: Duration = Duration::from_secs(5);
 /// Sessions that a broker may refuse one after the other before it is asked more slowly.
 const RENEWALS: u32 = 3;
 
@@ -29,10 +32,10 @@ struct Broker {
     session: Option<Session>,
     /// The session that the broker keeps.
     session_id: Option<i32>,
-    /// Until when the fetch under way may wait.
+    /// Until when the fetch under way may wait, if it is with the broker.
     waits_until: Option<Instant>,
-    /// The fetch under way was given up.
-    cut: bool,
+    /// Gives up the fetch under way, if that may wait long.
+    cut: Option<oneshot::Sender<()>>,
     /// Answers without records in a row.
     idle: u32,
     /// Refused sessions in a row.
@@ -42,6 +45,50 @@ struct Broker {
 impl Broker {
     fn free() -> Self {
         Self { session: Some(Session::default()), ..Self::default() }
+    }
+}
+
+/// A fetch that is due.
+pub(super) struct Wanted {
+    pub node: i32,
+    /// Sorted.
+    pub partitions: Vec<Asked>,
+    /// Whether the broker may name a replica in the consumer's rack instead of answering.
+    pub rack: bool,
+    /// Whether every partition that can be read is, so that the broker may wait long for records.
+    pub quiet: bool,
+}
+
+/// Whether replicas that leaders would rather have this consumer read from (KIP-392) can be read from. A leader goes on naming one that
+/// only this consumer cannot reach, and answers with nothing else; so after a failure leaders are not told the rack for a while.
+#[derive(Default)]
+pub(super) struct Replicas {
+    /// In a row.
+    failures: u32,
+    avoided_until: Option<Instant>,
+}
+
+impl Replicas {
+    /// Whether none has worked since one failed.
+    pub(super) fn are_avoided(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// Whether leaders are to answer themselves.
+    pub(super) fn are_avoided_at(&self, now: Instant) -> bool {
+        self.avoided_until.is_some_and(|until| now < until)
+    }
+
+    /// One could not be read from.
+    pub(super) fn failed(&mut self, now: Instant, longest: Duration) {
+        let time = LEADERS_ONLY.saturating_mul(1 << self.failures.min(16)).min(longest);
+        self.failures = self.failures.saturating_add(1);
+        self.avoided_until = Some(now + time);
+    }
+
+    /// One could be read from.
+    pub(super) fn worked(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -58,10 +105,10 @@ impl Brokers {
     /// Something else is to be fetched than what the fetch under way asks for: if that may wait long, it is given up.
     pub(super) fn cut(&mut self, means: &Means, node: i32, now: Instant) {
         let Some(broker) = self.0.get_mut(&node) else { return };
-        let long = broker.waits_until.is_some_and(|until| until > now + means.config.fetch_max_wait);
-        if long && !broker.cut {
-            broker.cut = true;
-            means.cluster.disconnect(Target::Node(node), Lane::Fetch);
+        let long = broker.waits_until.is_none_or(|until| until > now + means.config.fetch_max_wait);
+        if long && let Some(cut) = broker.cut.take() {
+            // It may just have ended.
+            cut.send(()).unwrap_or(());
         }
     }
 
@@ -69,17 +116,23 @@ impl Brokers {
     pub(super) fn fetch(
         &mut self,
         means: &Means,
-        node: i32,
-        wanted: Vec<Asked>,
-        quiet: bool,
+        wanted: Wanted,
         now: Instant,
     ) -> impl Future<Output = Fetched> + Send + 'static + use<> {
+        let Wanted { node, partitions, rack, quiet } = wanted;
         let broker = self.0.entry(node).or_insert_with(Broker::free);
         let session = broker.session.take().unwrap_or_default();
         let wait = wait(&means.config, if quiet { broker.idle } else { 0 });
-        broker.waits_until = Some(now + wait);
-        broker.cut = false;
-        fetch(means, Order { node, session, wanted, wait })
+        let mut given_up = None;
+        broker.cut = None;
+        if wait > means.config.fetch_max_wait {
+            let (sender, receiver) = oneshot::channel();
+            (broker.cut, given_up) = (Some(sender), Some(receiver));
+            // How long it takes to connect is not known.
+            let is_open = means.cluster.open_connection(node, Lane::Fetch).is_some();
+            broker.waits_until = is_open.then(|| now + wait);
+        }
+        fetch(means, Order { node, session, wanted: partitions, wait, rack, given_up })
     }
 
     /// A fetch has been answered.
@@ -96,11 +149,6 @@ impl Brokers {
         let broker = self.0.entry(node).or_default();
         broker.session = Some(session);
         broker.idle = 0;
-    }
-
-    /// Whether the fetch under way was given up here.
-    pub(super) fn was_cut(&self, node: i32) -> bool {
-        self.0.get(&node).is_some_and(|broker| broker.cut)
     }
 
     /// Whether a session that was refused is renewed at once.

@@ -29,8 +29,9 @@ use crate::offset_and_metadata::OffsetAndMetadata;
 pub enum Polled {
     /// Records, `max.poll.records` at most over all batches. Their positions are passed.
     Records(Vec<FetchedBatch>),
-    /// A rebalance is over, and has given this member these partitions on top of those that it has kept; their positions are known.
-    /// Without cooperative rebalancing nothing is kept, so these are all.
+    /// A rebalance is over, and has given this member these partitions on top of those that it has kept; their positions are known, all
+    /// of them, and none of their records has been handed out before. What was kept is read on meanwhile. Without cooperative
+    /// rebalancing nothing is kept, so these are all.
     Assigned(Vec<TopicPartition>),
     /// The group wants these partitions back. They are this member's until the next poll, and may be committed until then.
     Revoking(Vec<TopicPartition>),
@@ -211,7 +212,9 @@ impl Consumer {
     ///
     /// # Errors
     /// A batch that cannot be read (again with each poll, until its partition is sought elsewhere), a missing position without a
-    /// reset policy, or what the group or a broker refuses for good. Interruptions that pass are waited out instead.
+    /// reset policy, or what the group or a broker refuses for good. Interruptions that pass are waited out instead; only where they
+    /// keep the position of a partition that the group has just assigned from being found for `default.api.timeout.ms`, that is an
+    /// [`Error::Timeout`] which names it. It is looked for further: the next polls go on, and nothing is lost.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -260,10 +263,8 @@ impl Consumer {
                     None => continue,
                 }
             }
-            if self.fetching.nothing_to_find()
-                && let Some(added) = self.group.as_mut().and_then(|group| group.untold.take())
-            {
-                return Ok(Polled::Assigned(added.into_iter().collect()));
+            if let Some(told) = self.tell_assigned() {
+                return told;
             }
             // What the owner has not heard of it gets nothing of.
             let untold = self.group.as_ref().and_then(|group| group.untold.as_ref());
@@ -276,7 +277,8 @@ impl Consumer {
                 return Err(error);
             }
             let next = self.start_work();
-            let wake = deadline.into_iter().chain(next).min();
+            let positions_by = self.group.as_ref().and_then(Group::positions_by);
+            let wake = deadline.into_iter().chain(next).chain(positions_by).min();
             let expired = async {
                 match wake {
                     Some(wake) => tokio::time::sleep_until(wake).await,

@@ -35,14 +35,27 @@ pub(super) struct Order {
     pub wanted: Vec<Asked>,
     /// How long the broker may wait for records.
     pub wait: Duration,
+    /// Whether the broker is told the consumer's rack.
+    pub rack: bool,
+    /// Something comes here when the fetch is to be given up.
+    pub given_up: Option<oneshot::Receiver<()>>,
 }
 
 /// What came of a request.
 pub(super) struct Fetched {
     pub node: i32,
-    /// Knows what was asked.
+    /// Knows what was asked, if it was.
     pub session: Session,
-    pub result: Result<Vec<Answer>>,
+    /// What was to be asked, where it has not come to that.
+    pub unsent: Option<Vec<Asked>>,
+    pub outcome: Outcome,
+}
+
+pub(super) enum Outcome {
+    Answered(Vec<Answer>),
+    /// Given up for another fetch.
+    Cut,
+    Failed(Error),
 }
 
 /// A broker's answer for one partition.
@@ -67,6 +80,13 @@ pub(super) struct Means {
     pub memory: MemoryGovernor,
 }
 
+/// How a broker is to answer.
+#[derive(Clone, Copy)]
+struct How {
+    wait: Duration,
+    rack: bool,
+}
+
 /// A request that is with the broker.
 struct Sent {
     connection: Arc<Connection>,
@@ -79,7 +99,8 @@ struct Sent {
 /// Fetches from one broker. On an open connection the request goes out before this returns, so that the answer comes while the
 /// consumer's owner is busy.
 pub(super) fn fetch(means: &Means, order: Order) -> impl Future<Output = Fetched> + Send + 'static + use<> {
-    let Order { node, mut session, wanted, wait } = order;
+    let Order { node, mut session, wanted, wait, rack, given_up } = order;
+    let how = How { wait, rack };
     let timeout = means.config.client.request_timeout.saturating_add(means.config.fetch_max_wait);
     let means = means.clone();
     let mut wanted = Some(wanted);
@@ -87,31 +108,46 @@ pub(super) fn fetch(means: &Means, order: Order) -> impl Future<Output = Fetched
     let at_once = means
         .cluster
         .open_connection(node, Lane::Fetch)
-        .map(|connection| send(connection, &means, &mut session, wanted.take().unwrap_or_default(), wait));
+        .map(|connection| send(connection, &means, &mut session, &mut wanted, how));
     async move {
-        let exchanged = exchange(&means, node, &mut session, at_once, wanted.unwrap_or_default(), wait, timeout).await;
+        let cut = async {
+            let Some(given_up) = given_up else { return std::future::pending().await };
+            if given_up.await.is_err() {
+                std::future::pending().await
+            }
+        };
+        let exchanged = tokio::select! {
+            biased;
+            exchanged = exchange(&means, node, &mut session, at_once, &mut wanted, how, timeout) => exchanged,
+            () = cut => {
+                // The broker would not look at another request before the one that waits there.
+                means.cluster.disconnect(Target::Node(node), Lane::Fetch);
+                session.renew();
+                return Fetched { node, session, unsent: wanted, outcome: Outcome::Cut };
+            }
+        };
         if let Ok((response, _)) = &exchanged {
             let now = Instant::now();
             let throttle = Duration::from_millis(u64::try_from(response.throttle_time_ms).unwrap_or(0));
             means.cluster.metrics().fetch_answered(now, now - asked_at, throttle);
         }
-        let result = match exchanged {
+        let outcome = match exchanged {
             Ok((response, grant)) => match ErrorCode::from_wire(response.error_code) {
                 None => {
                     let read_committed = means.config.isolation == IsolationLevel::ReadCommitted;
-                    Ok(read(&means.cluster, &mut session, response, grant, read_committed))
+                    Outcome::Answered(read(&means.cluster, &mut session, response, grant, read_committed))
                 }
                 Some(code) => {
                     session.refused(code);
-                    Err(Error::broker(format!("Fetch request to broker {node}"), code, None))
+                    Outcome::Failed(Error::broker(format!("Fetch request to broker {node}"), code, None))
                 }
             },
             Err(error) => {
                 session.renew();
-                Err(error)
+                Outcome::Failed(error)
             }
         };
-        Fetched { node, session, result }
+        Fetched { node, session, unsent: wanted, outcome }
     }
 }
 
@@ -120,8 +156,8 @@ async fn exchange(
     node: i32,
     session: &mut Session,
     at_once: Option<Result<Sent>>,
-    wanted: Vec<Asked>,
-    wait: Duration,
+    wanted: &mut Option<Vec<Asked>>,
+    how: How,
     timeout: Duration,
 ) -> Result<(FetchResponse, Option<Arc<Grant>>)> {
     let mut deadline = Instant::now() + timeout;
@@ -140,7 +176,7 @@ async fn exchange(
         None => {
             let connecting = means.cluster.connection(Target::Node(node), Lane::Fetch);
             let connection = tokio::time::timeout_at(deadline, connecting).await.map_err(|_| late())??;
-            send(connection, means, session, wanted, wait)?
+            send(connection, means, session, wanted, how)?
         }
     };
     // Time for which the broker wants silence does not count.
@@ -171,11 +207,12 @@ fn send(
     connection: Arc<Connection>,
     means: &Means,
     session: &mut Session,
-    mut wanted: Vec<Asked>,
-    wait: Duration,
+    wanted: &mut Option<Vec<Asked>>,
+    how: How,
 ) -> Result<Sent> {
     let config = &means.config;
     let mut version = connection.version::<FetchRequest>()?;
+    let mut wanted = wanted.take().unwrap_or_default();
     // Without all ids the names are used, as long as the broker takes names.
     if version >= BY_ID && wanted.iter().any(|asked| asked.topic_id.is_nil()) {
         version = BY_ID - 1;
@@ -187,7 +224,7 @@ fn send(
         session.renew();
     }
     let Change { session_id, session_epoch, told, forgotten } = session.next(wanted);
-    let mut request = limits(config, version, wait).with_topics(topics(&told, config, version));
+    let mut request = limits(config, version, how).with_topics(topics(&told, config, version));
     if version >= 7 {
         request = request
             .with_session_id(session_id)
@@ -205,14 +242,15 @@ fn send(
     Ok(Sent { connection, version, correlation_id, answer, grant })
 }
 
-fn limits(config: &ConsumerConfig, version: i16, wait: Duration) -> FetchRequest {
+fn limits(config: &ConsumerConfig, version: i16, how: How) -> FetchRequest {
     let request = FetchRequest::default()
         .with_replica_id((-1).into())
-        .with_max_wait_ms(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX))
+        .with_max_wait_ms(i32::try_from(how.wait.as_millis()).unwrap_or(i32::MAX))
         .with_min_bytes(config.fetch_min_bytes)
         .with_max_bytes(config.fetch_max_bytes)
         .with_isolation_level(config.isolation.id());
-    if version >= 11 { request.with_rack_id(StrBytes::from_string(config.rack.clone())) } else { request }
+    let rack = if how.rack { config.rack.clone() } else { String::new() };
+    if version >= 11 { request.with_rack_id(StrBytes::from_string(rack)) } else { request }
 }
 
 fn topics(told: &[Asked], config: &ConsumerConfig, version: i16) -> Vec<FetchTopic> {
@@ -342,7 +380,9 @@ fn learn(cluster: &Cluster, asked: &[Asked], leaders: &[(usize, i32, i32)], endp
 pub(super) async fn end(means: &Means, node: i32, session_id: i32) -> Result<()> {
     let Some(connection) = means.cluster.open_connection(node, Lane::Control) else { return Ok(()) };
     let build = |version: i16| {
-        limits(&means.config, version, Duration::ZERO).with_session_id(session_id).with_session_epoch(LAST)
+        limits(&means.config, version, How { wait: Duration::ZERO, rack: false })
+            .with_session_id(session_id)
+            .with_session_epoch(LAST)
     };
     let version = connection.version::<FetchRequest>()?;
     connection.call(&build(version), version, means.config.client.request_timeout).await.map(drop)

@@ -12,12 +12,12 @@ use milena_api::record::TopicPartition;
 use tokio::time::Instant;
 
 use super::batch::FetchedBatch;
-use super::broker::Brokers;
+use super::broker::{Brokers, Replicas, Wanted};
 use super::buffer::{Place, Rules};
-use super::fetch::{Answer, Fetched, Means, end};
+use super::fetch::{Answer, Fetched, Means, Outcome, end};
 use super::partition::{Lookup, Partition, State, Why};
 use super::positions::{self, Answers, Checked, Committed, LookedUp, Question};
-use super::session::{Asked, Session};
+use super::session::{Asked, is_of_session};
 use super::subscription::StartOffset;
 use crate::config::{ConsumerConfig, IsolationLevel, OffsetReset};
 use crate::error::{Error, Result};
@@ -44,6 +44,7 @@ pub(super) struct Fetching {
     /// Questions and fetches under way.
     pub underway: FuturesUnordered<BoxFuture<'static, Done>>,
     brokers: Brokers,
+    replicas: Replicas,
     pub(super) jumps: u64,
     /// Something has changed since requests were planned last.
     changed: bool,
@@ -64,6 +65,7 @@ impl Fetching {
             ready: VecDeque::new(),
             underway: FuturesUnordered::new(),
             brokers: Brokers::default(),
+            replicas: Replicas::default(),
             jumps: 0,
             changed: false,
             stale: false,
@@ -146,6 +148,10 @@ impl Fetching {
                 self.changed |= partition.paused != paused;
                 partition.paused = paused;
             }
+        }
+        // Others wait for memory already, and the owner may not poll for long.
+        if paused && self.means.memory.is_exhausted() {
+            self.give_back_paused();
         }
     }
 
@@ -293,7 +299,9 @@ impl Fetching {
                     partition.fetching = Some((node, asked.offset));
                 }
             }
-            let asking = self.brokers.fetch(&self.means, node, wanted, plan.quiet, now);
+            let rack = !self.replicas.are_avoided_at(now);
+            let asking =
+                self.brokers.fetch(&self.means, Wanted { node, partitions: wanted, rack, quiet: plan.quiet }, now);
             self.underway.push(Box::pin(async { Done::Fetched(asking.await) }));
         }
     }
@@ -426,30 +434,42 @@ impl Fetching {
     }
 
     fn absorb_fetched(&mut self, fetched: Fetched, now: Instant) {
-        let Fetched { node, session, result } = fetched;
-        for asked in session.asked() {
+        let Fetched { node, session, unsent, outcome } = fetched;
+        let all_asked = unsent.as_deref().unwrap_or_else(|| session.asked());
+        for asked in all_asked {
             if let Some(partition) = self.partitions.get_mut(&asked.at) {
                 partition.fetching = partition.fetching.filter(|(by, _)| *by != node);
             }
         }
-        let records =
-            result.as_ref().is_ok_and(|answers| answers.iter().any(|answer| !answer.arrived.records.is_empty()));
-        match result {
-            Ok(answers) => {
+        match outcome {
+            Outcome::Answered(answers) => {
+                if self.replicas.are_avoided() && all_asked.iter().any(|asked| self.prefers(asked, node)) {
+                    self.replicas.worked();
+                }
+                let records = answers.iter().any(|answer| !answer.arrived.records.is_empty());
                 for answer in answers {
-                    if let Some(asked) = session.asked().get(answer.asked) {
+                    if let Some(asked) = all_asked.get(answer.asked) {
                         self.absorb_partition(asked, answer, now);
                     }
                 }
                 self.brokers.answered(node, session, records);
             }
-            Err(error) => self.absorb_failure(node, session, error, now),
+            Outcome::Cut => self.brokers.failed(node, session),
+            Outcome::Failed(error) => {
+                self.absorb_failure(node, all_asked, error, now);
+                self.brokers.failed(node, session);
+            }
         }
     }
 
-    fn absorb_failure(&mut self, node: i32, session: Session, error: Error, now: Instant) {
-        if self.brokers.was_cut(node) || (error.code().is_some_and(is_of_session) && self.brokers.may_renew(node)) {
-            self.brokers.failed(node, session);
+    /// Whether a partition is read from this broker because its leader would rather have it so.
+    fn prefers(&self, asked: &Asked, node: i32) -> bool {
+        let partition = self.partitions.get(&asked.at);
+        partition.and_then(|partition| partition.preferred).is_some_and(|(preferred, _)| preferred == node)
+    }
+
+    fn absorb_failure(&mut self, node: i32, all_asked: &[Asked], error: Error, now: Instant) {
+        if error.code().is_some_and(is_of_session) && self.brokers.may_renew(node) {
             return;
         }
         if error.code().is_some() {
@@ -460,13 +480,15 @@ impl Fetching {
         }
         // The broker may be gone, and its partitions led by another.
         self.stale = true;
-        for asked in session.asked() {
+        if all_asked.iter().any(|asked| self.prefers(asked, node)) {
+            self.replicas.failed(now, self.config().client.metadata_max_age);
+        }
+        for asked in all_asked {
             self.retry_later(asked, now);
             if let Some(partition) = self.partitions.get_mut(&asked.at) {
                 partition.preferred = partition.preferred.filter(|(preferred, _)| *preferred != node);
             }
         }
-        self.brokers.failed(node, session);
     }
 
     fn retry_later(&mut self, asked: &Asked, now: Instant) {
@@ -565,15 +587,4 @@ impl Fetching {
             }
         }
     }
-}
-
-/// Refusals of a session, which a new one cures.
-fn is_of_session(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::FETCH_SESSION_ID_NOT_FOUND
-            | ErrorCode::INVALID_FETCH_SESSION_EPOCH
-            | ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR
-            | ErrorCode::INCONSISTENT_TOPIC_ID
-    )
 }

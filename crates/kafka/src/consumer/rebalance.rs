@@ -12,8 +12,11 @@ use tokio::time::Instant;
 use super::client::{Consumer, Polled};
 use super::subscription::StartOffset;
 use crate::config::ConsumerConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::group::{Change, Coordinator, Done, Event, Membership};
+
+/// Partitions that an error names one by one.
+const NAMED: usize = 10;
 
 /// A consumer's side of its membership.
 pub(super) struct Group {
@@ -21,6 +24,8 @@ pub(super) struct Group {
     pub events: mpsc::UnboundedReceiver<Event>,
     /// Partitions of an assignment that the owner has not heard of yet.
     pub untold: Option<BTreeSet<TopicPartition>>,
+    /// When their positions have to be known.
+    positions_by: Instant,
     /// What the owner was told to give up, and does until it polls again.
     pub giving_up: Option<(Vec<TopicPartition>, Done)>,
     /// Topics that the group's leader has to keep an eye on.
@@ -30,7 +35,12 @@ pub(super) struct Group {
 impl Group {
     pub(super) fn start(coordinator: &Arc<Coordinator>, config: &Arc<ConsumerConfig>) -> Self {
         let (membership, events) = crate::group::start(coordinator, config);
-        Self { membership, events, untold: None, giving_up: None, watch: Vec::new() }
+        Self { membership, events, untold: None, positions_by: Instant::now(), giving_up: None, watch: Vec::new() }
+    }
+
+    /// When the owner is to hear that positions cannot be found.
+    pub(super) fn positions_by(&self) -> Option<Instant> {
+        self.untold.as_ref().map(|_| self.positions_by)
     }
 
     /// Partitions that go: those that the owner knows of. It need not hear of the others at all.
@@ -69,6 +79,9 @@ impl Consumer {
                     coordinator.own(&added, generation);
                 }
                 if let Some(group) = &mut self.group {
+                    if group.untold.is_none() || !added.is_empty() {
+                        group.positions_by = Instant::now() + self.config.api_timeout;
+                    }
                     group.untold.get_or_insert_default().extend(added.iter().cloned());
                     if watch.iter().any(|topic| !group.watch.contains(topic)) {
                         self.refresh_at = Instant::now();
@@ -107,6 +120,33 @@ impl Consumer {
                 Some(Err(error))
             }
         }
+    }
+
+    /// Tells the owner of an assignment once the positions of all that is new in it are known. As in Java, where `position` of a new
+    /// partition waits so long, `default.api.timeout.ms` without one is an error; they are looked for further all the same.
+    pub(super) fn tell_assigned(&mut self) -> Option<Result<Polled>> {
+        let group = self.group.as_mut()?;
+        let untold = group.untold.as_ref()?;
+        let missing: Vec<_> = untold.iter().filter(|at| self.fetching.position(at).is_none()).collect();
+        if missing.is_empty() {
+            return Some(Ok(Polled::Assigned(group.untold.take()?.into_iter().collect())));
+        }
+        let now = Instant::now();
+        if now < group.positions_by {
+            return None;
+        }
+        let mut names: Vec<String> = missing.iter().take(NAMED).map(ToString::to_string).collect();
+        if missing.len() > NAMED {
+            names.push(format!("{} more", missing.len() - NAMED));
+        }
+        let limit = self.config.api_timeout;
+        group.positions_by = now + limit;
+        let reason = format!(
+            "neither what the group has committed nor their leaders' offsets could be had within {} ms (default.api.timeout.ms); \
+             polling again goes on looking for them",
+            limit.as_millis()
+        );
+        Some(Err(Error::timeout(format!("cannot find the position of {}", names.join(", ")), reason)))
     }
 
     /// The owner is done with what it was to give up.

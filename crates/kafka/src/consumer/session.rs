@@ -138,6 +138,17 @@ impl Session {
     }
 }
 
+/// Refusals of a session, which a new one cures.
+pub(super) fn is_of_session(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::FETCH_SESSION_ID_NOT_FOUND
+            | ErrorCode::INVALID_FETCH_SESSION_EPOCH
+            | ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR
+            | ErrorCode::INCONSISTENT_TOPIC_ID
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

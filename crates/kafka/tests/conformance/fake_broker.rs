@@ -31,6 +31,8 @@ pub enum Reply {
     Body(Bytes),
     /// The answer, then the end of the connection.
     BodyAndClose(Bytes),
+    /// That an answer of so many bytes comes, and nothing of it.
+    Announcement(u32),
     Silence,
     Close,
 }
@@ -180,6 +182,10 @@ async fn serve(
         let (body, close) = match reply {
             Reply::Body(body) => (body, false),
             Reply::BodyAndClose(body) => (body, true),
+            Reply::Announcement(len) => {
+                stream.write_u32(len).await?;
+                continue;
+            }
             Reply::Silence => continue,
             Reply::Close => return Ok(()),
         };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use milena_devbroker::{Api, Fault, FaultAction};
 use milena_kafka::admin::{Admin, NewTopic};
 use milena_kafka::consumer::{Polled, StartOffset, Subscription};
 use milena_kafka::{Error, ErrorCode};
@@ -135,4 +136,35 @@ async fn who_unsubscribes_leaves_and_may_come_back(on: Harness) {
     let refused = first.commit_sync(&offsets(second.assignment().first().unwrap(), 0)).await;
     // The coordinator does not check who owns what: only members may commit, and this is one.
     assert!(matches!(refused, Ok(()) | Err(Error::CommitFailed { .. })), "{refused:?}");
+}
+
+rule!(a_position_that_cannot_be_found_is_named_in_time_and_then_found_all_the_same: dev; fault);
+async fn a_position_that_cannot_be_found_is_named_in_time_and_then_found_all_the_same(on: Harness) {
+    let (topic, group) = (on.topic(2, &[]).await, unique("group"));
+    for partition in 0..2 {
+        on.write(&topic, partition, 0..5).await;
+    }
+    // Not leader: as while the leader is away.
+    let fault = Fault::on(Api::ListOffsets, FaultAction::Error(6)).partition(&topic, 1).always();
+    on.dev_broker().faults().add(fault);
+    let mut consumer = member(&on, &group, &[("default.api.timeout.ms", "1000")]);
+    consumer.subscribe(topics(&topic));
+    for _ in 0..2 {
+        let start = Instant::now();
+        let error = loop {
+            assert!(start.elapsed() < PATIENCE, "nothing is said of the position");
+            match consumer.poll(Duration::from_millis(100)).await {
+                Ok(Polled::Empty) => {}
+                Ok(event) => panic!("{event:?} before all positions are known"),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::Timeout { .. }) && error.is_retriable(), "{error:?}");
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("cannot find the position of {topic}-1: ")), "{text}");
+        assert!(text.contains("within 1000 ms (default.api.timeout.ms)"), "{text}");
+    }
+    on.dev_broker().faults().clear();
+    assert_eq!(assigned(&mut consumer).await, [at(&topic, 0), at(&topic, 1)]);
+    assert_eq!(read(&mut consumer, 10).await.len(), 10);
 }

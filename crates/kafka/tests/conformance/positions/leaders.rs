@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use milena_devbroker::DevBrokerConfig;
+use milena_devbroker::{Api, DevBrokerConfig, Fault, FaultAction};
 use milena_kafka::Error;
 use milena_kafka::admin::NewTopic;
 use milena_kafka::consumer::{Consumer, Polled, StartOffset};
@@ -47,6 +47,27 @@ async fn a_consumer_reads_from_the_replica_in_its_rack_and_from_the_leader_witho
     on.write(&topic, 0, 20..30).await;
     assert_eq!(read(&mut consumer, 10).await.last().map(|(_, offset, _)| *offset), Some(29));
     assert!(matches!(consumer.poll(Duration::from_millis(50)).await.unwrap(), Polled::Empty));
+}
+
+rule!(a_replica_that_only_the_consumer_cannot_reach_is_left_for_the_leader: dev; fault);
+async fn a_replica_that_only_the_consumer_cannot_reach_is_left_for_the_leader(_: Harness) {
+    let racks = ["a", "b", "c"].map(str::to_owned).to_vec();
+    let on = Harness::dev_with(DevBrokerConfig { racks, follower_fetching: true, ..DevBrokerConfig::nodes(3) }).await;
+    let topic = on.topic(1, &[]).await;
+    on.dev_broker().move_leader(&topic, 0, 1).unwrap();
+    let (producer, mut completions) = on.producer(&[]);
+    produce(&producer, &mut completions, &topic, 0, 0..10).await;
+    // The leader goes on naming it.
+    let fault = Fault::on(Api::ApiVersions, FaultAction::Drop).node(3).client("in-rack-c").always();
+    on.dev_broker().faults().add(fault);
+    let mut consumer = on.consumer(&[("client.rack", "c"), ("client.id", "in-rack-c")]);
+    consumer.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
+    assert_eq!(read(&mut consumer, 10).await.len(), 10);
+    let tries = |on: &Harness| on.dev_broker().faults().history().len();
+    assert!(tries(&on) > 0, "it was tried");
+    produce(&producer, &mut completions, &topic, 0, 10..20).await;
+    assert_eq!(read(&mut consumer, 10).await.last().map(|(_, offset, _)| *offset), Some(19));
+    assert!(tries(&on) < 10, "{} times", tries(&on));
 }
 
 /// Requests to a node that is frozen do not take long to fail.

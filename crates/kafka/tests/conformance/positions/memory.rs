@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use kafka_protocol::messages::ApiKey;
 use milena_kafka::MemoryGovernor;
 use milena_kafka::config::ConsumerConfig;
 use milena_kafka::consumer::{Consumer, Polled, StartOffset};
 
-use crate::support::{Harness, PATIENCE, at, rule};
+use crate::fake_broker::{FakeBroker, Reply, body, metadata};
+use crate::support::{Harness, PATIENCE, at, properties, rule};
 
 const LIMIT: usize = 8 << 20;
 const CONSUMERS: usize = 200;
@@ -107,4 +109,57 @@ async fn a_paused_partition_gives_memory_back_that_others_wait_for(on: Harness) 
     tokio::time::timeout(PATIENCE, both).await.unwrap();
     paused.resume(&[at(&topic, 0)]);
     assert_eq!(crate::support::read(&mut paused, 1).await[0].1, 1);
+}
+
+rule!(pausing_gives_memory_back_that_others_wait_for_already: dev);
+async fn pausing_gives_memory_back_that_others_wait_for_already(on: Harness) {
+    let topic = on.topic(2, &[]).await;
+    let (producer, _completions) = on.producer(&[]);
+    for partition in 0..2 {
+        for _ in 0..2 {
+            producer.send(&topic, Some(partition), None, None, Some(&vec![b'x'; 400_000]), &[]).await.unwrap();
+        }
+    }
+    let governor = MemoryGovernor::new(1_000_000);
+    let config = ConsumerConfig::from_properties(&on.properties(&[("max.poll.records", "1")])).unwrap();
+    let mut busy = Consumer::new(config.clone().with_memory(governor.clone())).unwrap();
+    busy.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
+    assert_eq!(crate::support::read(&mut busy, 1).await.len(), 1);
+    let mut other = Consumer::new(config.with_memory(governor.clone())).unwrap();
+    other.assign(vec![(at(&topic, 1), StartOffset::Earliest)]);
+    let waiting = async {
+        while !governor.is_exhausted() {
+            assert!(matches!(other.poll(Duration::from_millis(10)).await.unwrap(), Polled::Empty));
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    // From here on its owner is busy elsewhere.
+    busy.pause(&[at(&topic, 0)]);
+    assert_eq!(crate::support::read(&mut other, 2).await.len(), 2);
+    busy.resume(&[at(&topic, 0)]);
+    assert_eq!(crate::support::read(&mut busy, 1).await[0].1, 1);
+}
+
+const KEYS: &[(ApiKey, i16, i16)] = &[(ApiKey::Metadata, 0, 13), (ApiKey::Fetch, 4, 12)];
+
+rule!(an_answer_that_is_announced_and_does_not_come_takes_no_memory: dev);
+async fn an_answer_that_is_announced_and_does_not_come_takes_no_memory(_: Harness) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let fake = FakeBroker::on(listener, KEYS, move |asked| match asked.key {
+        ApiKey::Fetch => Reply::Announcement(1 << 20),
+        _ => Reply::Body(body(&metadata(asked, &[(1, port)]), asked.version)),
+    });
+    let governor = MemoryGovernor::new(8 << 20);
+    let config = ConsumerConfig::from_properties(&properties(&fake.address(), &[])).unwrap();
+    let mut consumer = Consumer::new(config.with_memory(governor.clone())).unwrap();
+    consumer.assign(vec![(at("t", 0), StartOffset::Offset(0))]);
+    let asking = async {
+        while !fake.asked().iter().any(|asked| asked.key == ApiKey::Fetch) {
+            assert!(matches!(consumer.poll(Duration::from_millis(10)).await.unwrap(), Polled::Empty));
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap();
+    assert!(matches!(consumer.poll(Duration::from_millis(500)).await.unwrap(), Polled::Empty));
+    assert_eq!(governor.used(), 0);
 }

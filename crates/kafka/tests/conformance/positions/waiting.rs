@@ -1,11 +1,16 @@
 //! Fetches that wait for records.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use kafka_protocol::messages::{ApiKey, FetchResponse};
 use milena_kafka::config::ConsumerConfig;
 use milena_kafka::consumer::{Consumer, Polled, StartOffset};
+use tokio::net::TcpListener;
 
-use crate::support::{Harness, at, next, produce, read, rule};
+use crate::fake_broker::{FakeBroker, Reply, body, metadata};
+use crate::support::{Harness, PATIENCE, at, next, produce, properties, read, rule};
 
 /// A consumer that lets brokers wait as long as it sees fit.
 fn patient(on: &Harness) -> Consumer {
@@ -75,4 +80,59 @@ async fn a_wakeup_ends_a_poll_at_once_and_only_one(on: Harness) {
     assert!(matches!(polled.unwrap(), Polled::Woken));
     assert!(start.elapsed() < Duration::from_secs(5));
     assert!(matches!(consumer.poll(Duration::from_millis(50)).await.unwrap(), Polled::Empty));
+}
+
+const KEYS: &[(ApiKey, i16, i16)] = &[(ApiKey::Metadata, 0, 13), (ApiKey::Fetch, 4, 12)];
+
+rule!(a_long_fetch_that_still_connects_is_given_up_for_another: dev; fault);
+async fn a_long_fetch_that_still_connects_is_given_up_for_another(_: Harness) {
+    // A server that takes connections and never says a word: where the leader seems to be for a while.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let away = Arc::new(AtomicBool::new(false));
+    let [leader, other] =
+        [TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap()];
+    let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+    let (silent_port, leader_port, other_port) = (port(&silent), port(&leader), port(&other));
+    let leader = FakeBroker::on(leader, KEYS, |asked| {
+        // Not as fast as it can.
+        std::thread::sleep(Duration::from_millis(5));
+        Reply::Body(body(&FetchResponse::default(), asked.version))
+    });
+    let is_away = Arc::clone(&away);
+    let other = FakeBroker::on(other, KEYS, move |asked| {
+        let leader = if is_away.load(Ordering::SeqCst) { silent_port } else { leader_port };
+        Reply::Body(body(&metadata(asked, &[(1, leader), (2, other_port)]), asked.version))
+    });
+    let pairs = [("enable.auto.commit", "false"), ("metadata.max.age.ms", "100")];
+    let config = ConsumerConfig::from_properties(&properties(&other.address(), &pairs)).unwrap();
+    let mut consumer = Consumer::new(config).unwrap();
+    consumer.assign(vec![(at("t", 0), StartOffset::Offset(0))]);
+    let mut poll_until = async |done: &dyn Fn() -> bool| {
+        let start = Instant::now();
+        while !done() {
+            assert!(start.elapsed() < PATIENCE);
+            assert!(matches!(consumer.poll(Duration::from_millis(10)).await.unwrap(), Polled::Empty));
+        }
+    };
+    // By then fetches may wait long.
+    poll_until(&|| leader.asked().len() > 20).await;
+    away.store(true, Ordering::SeqCst);
+    let connecting = AtomicBool::new(false);
+    let accepted = async {
+        let stream = silent.accept().await.unwrap();
+        connecting.store(true, Ordering::SeqCst);
+        stream
+    };
+    let is_connecting = || connecting.load(Ordering::SeqCst);
+    let (_stream, ()) = tokio::join!(accepted, poll_until(&is_connecting));
+    away.store(false, Ordering::SeqCst);
+    let (refreshed, fetched) = (other.asked().len(), leader.asked().len());
+    poll_until(&|| other.asked().len() > refreshed + 2).await;
+    assert_eq!(leader.asked().len(), fetched);
+    let start = Instant::now();
+    consumer.seek(&at("t", 0), 5);
+    while leader.asked().len() == fetched {
+        assert!(start.elapsed() < Duration::from_secs(5), "it waits for the connection");
+        assert!(matches!(consumer.poll(Duration::from_millis(10)).await.unwrap(), Polled::Empty));
+    }
 }
