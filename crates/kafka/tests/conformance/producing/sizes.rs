@@ -141,7 +141,8 @@ async fn keys_values_headers_and_times_come_back_as_they_went(on: Harness) {
                 assert_eq!(batch.records().count(), batch.count());
                 for view in batch.records() {
                     let bytes = |part: Option<&[u8]>| part.map(|part| batch.slice(part).to_vec());
-                    let headers = view.headers().map(|(key, value)| (key.to_owned(), bytes(value))).collect();
+                    let text = |key| String::from_utf8_lossy(key).into_owned();
+                    let headers = view.headers().map(|(key, value)| (text(key), bytes(value))).collect();
                     read.push((bytes(view.key), bytes(view.value), headers, view.timestamp));
                 }
             }
