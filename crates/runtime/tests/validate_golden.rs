@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use milena_api::config::{ConfigDef, ConfigInput, ConfigKeyInfo, ConfigMap, ConfigValue};
-use milena_api::plugin::Factory;
+use milena_api::plugin::{Factory, Plugin};
 use milena_runtime::config::{
     BrokenAlias, Defaults, Side, StandaloneConfig, common_keys, connector_keys, standalone_keys, with_aliases,
 };
@@ -27,7 +27,9 @@ struct Worker {
 
 fn worker() -> Worker {
     let mut plugins = milena_converters::plugins();
-    plugins.extend(milena_transforms::plugins());
+    // The answers list Kafka's own transformations only.
+    let of_kafka = |plugin: &Plugin| plugin.class.starts_with("org.apache.kafka.");
+    plugins.extend(milena_transforms::plugins().into_iter().filter(of_kafka));
     plugins.extend(milena_connector_file::plugins());
     let registry = Arc::new(PluginRegistry::new(plugins));
     let properties = ConfigMap::from_iter(

@@ -5,6 +5,7 @@
 
 mod cast;
 mod config;
+pub mod debezium;
 mod drop_headers;
 mod extract_field;
 mod field_path;

@@ -3,6 +3,7 @@
 use milena_api::plugin::Plugin;
 use milena_api::transform::Transformation;
 
+use crate::debezium::{ByLogicalTableRouter, EventRouter, ExtractNewRecordState};
 use crate::predicates::{HasHeaderKey, RecordIsTombstone, TopicNameMatches};
 use crate::side::{KeySide, ValueSide};
 use crate::{
@@ -10,11 +11,17 @@ use crate::{
     RegexRouter, ReplaceField, SetSchemaMetadata, TimestampConverter, TimestampRouter, ValueToKey,
 };
 
+const DEBEZIUM: &str = "io.debezium.transforms";
+/// The version of Debezium that its transformations are like.
+const DEBEZIUM_VERSION: &str = "3.3.1.Final";
 const PACKAGE: &str = "org.apache.kafka.connect.transforms";
 
 /// Every transformation and predicate, under its Java class name.
 pub fn plugins() -> Vec<Plugin> {
     let mut all = Vec::new();
+    debezium::<ByLogicalTableRouter>(&mut all, "ByLogicalTableRouter");
+    debezium::<ExtractNewRecordState>(&mut all, "ExtractNewRecordState");
+    debezium::<EventRouter>(&mut all, "outbox.EventRouter");
     both::<Cast<KeySide>, Cast<ValueSide>>(&mut all, "Cast");
     one::<DropHeaders>(&mut all, "DropHeaders");
     both::<ExtractField<KeySide>, ExtractField<ValueSide>>(&mut all, "ExtractField");
@@ -39,6 +46,11 @@ pub fn plugins() -> Vec<Plugin> {
 
 fn one<T: Transformation + Default + 'static>(all: &mut Vec<Plugin>, name: &str) {
     all.push(Plugin::transformation::<T>(format!("{PACKAGE}.{name}")));
+}
+
+fn debezium<T: Transformation + Default + 'static>(all: &mut Vec<Plugin>, name: &str) {
+    let plugin = Plugin::transformation::<T>(format!("{DEBEZIUM}.{name}"));
+    all.push(Plugin { version: DEBEZIUM_VERSION.to_owned(), ..plugin });
 }
 
 fn both<K, V>(all: &mut Vec<Plugin>, name: &str)

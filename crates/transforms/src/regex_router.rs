@@ -22,14 +22,21 @@ pub struct RegexRouter {
     topics: TopicCache<Option<Arc<str>>>,
 }
 
-struct Rule {
+/// A regular expression and what takes the place of its match.
+pub(crate) struct Rule {
     whole: Regex,
     part: Regex,
     replacement: String,
 }
 
 impl Rule {
-    fn apply(&self, topic: &str) -> Result<Option<Arc<str>>> {
+    /// `key` is the configuration key that an error names.
+    pub(crate) fn new(key: &str, pattern: &str, replacement: &str) -> Result<Rule> {
+        Ok(Rule { whole: whole(key, pattern)?, part: compile(key, pattern)?, replacement: replacement.to_owned() })
+    }
+
+    /// What becomes of a topic; `None` if it does not match as a whole.
+    pub(crate) fn apply(&self, topic: &str) -> Result<Option<Arc<str>>> {
         let failed =
             |cause: fancy_regex::Error| Error::data(format!("matching topic {topic}: {cause}")).with_source(cause);
         if !self.whole.is_match(topic).map_err(failed)? {
@@ -42,6 +49,14 @@ impl Rule {
         replacement::append(&mut routed, &self.replacement, &self.part, &captures)?;
         routed.push_str(&topic[found.end()..]);
         Ok(Some(Arc::from(routed)))
+    }
+}
+
+impl RegexRouter {
+    /// The topic that a topic becomes, worked out anew.
+    pub(crate) fn routed(&self, topic: &Arc<str>) -> Result<Arc<str>> {
+        let routed = self.rule.as_ref().map(|rule| rule.apply(topic)).transpose()?.flatten();
+        Ok(routed.unwrap_or_else(|| Arc::clone(topic)))
     }
 }
 
@@ -66,12 +81,7 @@ impl Transformation for RegexRouter {
 
     fn configure(&mut self, config: &ConfigMap) -> Result<()> {
         let config = self.config()?.parse(config)?;
-        let pattern = config.string("regex")?;
-        self.rule = Some(Rule {
-            whole: whole("regex", pattern)?,
-            part: compile("regex", pattern)?,
-            replacement: config.string("replacement")?.to_owned(),
-        });
+        self.rule = Some(Rule::new("regex", config.string("regex")?, config.string("replacement")?)?);
         Ok(())
     }
 

@@ -102,6 +102,13 @@ impl ConfigKey {
         self
     }
 
+    /// Its place among the keys without a group.
+    #[must_use]
+    pub fn order(mut self, order_in_group: i32) -> Self {
+        self.order_in_group = order_in_group;
+        self
+    }
+
     /// How wide a form should make it.
     #[must_use]
     pub fn width(mut self, width: Width) -> Self {
