@@ -284,4 +284,19 @@ mod tests {
         // The same again, as a shape that is known is not taken for the merged one.
         assert!(expand(&mut expander, r#"{"l":[{"b":1},{"a":"x","b":2},{"c":true}]}"#).0.same(&schema));
     }
+
+    #[test]
+    fn deep_texts_do_not_use_the_stack_up() {
+        let mut expander = Expander::new(true, Adjust::None);
+        for (open, close) in [("{\"a\":", "}"), ("[", "]"), ("{\"a\":[", "]}")] {
+            for depth in [json::DEPTH - 1, 100_000] {
+                let depth = depth / open.matches(['{', '[']).count();
+                let text = format!("{{\"x\":{}1{}}}", open.repeat(depth), close.repeat(depth));
+                for _ in 0..2 {
+                    let expanded = expander.expand("payload", &Str::from(text.as_str()));
+                    assert_eq!(matches!(expanded, Expanded::Unchanged), depth > json::DEPTH, "{open} {depth}");
+                }
+            }
+        }
+    }
 }

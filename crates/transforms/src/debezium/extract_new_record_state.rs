@@ -142,8 +142,8 @@ impl ExtractNewRecordState {
     /// Puts a row in the place of its event, moving it out of there. Returns what is to be added to it.
     fn take_row(&mut self, record: &mut dyn Record, index: usize) -> Result<Option<Added>> {
         let Value::Struct(envelope) = std::mem::take(&mut record.value) else { return Ok(None) };
-        let resolved = self.fields.resolve(envelope.schema())?;
-        let values = values(&resolved, &envelope)?;
+        let fields = self.fields.resolve(envelope.schema());
+        let fields = fields.and_then(|resolved| values(&resolved, &envelope).map(|values| (resolved, values)));
         let (schema, mut parts) = Arc::unwrap_or_clone(envelope).into_parts();
         let row = parts.get_mut(index).map(std::mem::take).unwrap_or_default();
         let field = schema.field_at(index).map(|field| field.schema.clone());
@@ -152,12 +152,19 @@ impl ExtractNewRecordState {
             _ => row,
         };
         record.value_schema = field;
-        Ok(Some(Added { envelope: schema, resolved, values }))
+        Ok(Some(Added { envelope: schema, fields }))
     }
 
     fn add_fields(&mut self, record: &mut dyn Record, added: Added) -> Result<()> {
         let row = require::take_structure(&mut record.value, "source field insertion")?;
-        let Added { envelope, resolved, values: added } = added;
+        let Added { envelope, fields } = added;
+        let (resolved, added) = match fields {
+            Ok(fields) => fields,
+            Err(error) => {
+                check_operation(&envelope)?;
+                return Err(error);
+            }
+        };
         let schema = self.schemas.get(&envelope, row.schema(), || extended(&envelope, row.schema(), &resolved))?;
         let mut values = structs::into_settled_values(row, false)?;
         let first = values.len();
@@ -176,13 +183,6 @@ impl ExtractNewRecordState {
         if self.mode == Mode::Drop {
             return Ok(Outcome::Drop);
         }
-        let topic = match &self.route_by {
-            Some(field) => match envelope.get_typed(envelope::BEFORE, Type::Struct)? {
-                Value::Struct(row) => row.get_typed(field, Type::String)?.clone(),
-                _ => return Err(null_pointer("there is no row before the deletion")),
-            },
-            None => Value::Null,
-        };
         let mut added = None;
         match self.mode {
             Mode::Rewrite { .. } => {
@@ -200,6 +200,13 @@ impl ExtractNewRecordState {
                 record.value = Value::Null;
             }
         }
+        let topic = match &self.route_by {
+            Some(field) => match envelope.get_typed(envelope::BEFORE, Type::Struct)? {
+                Value::Struct(row) => row.get_typed(field, Type::String)?.clone(),
+                _ => return Err(null_pointer("there is no row before the deletion")),
+            },
+            None => Value::Null,
+        };
         self.set_topic(record, &topic)?;
         self.drops.apply(record)?;
         if let Some(added) = added {
@@ -227,17 +234,22 @@ impl ExtractNewRecordState {
 /// What is added to a row.
 struct Added {
     envelope: Schema,
-    resolved: Arc<[Resolved]>,
-    values: Vec<Value>,
+    /// Fields and their values. Why there are none is an error only when they are added.
+    fields: Result<(Arc<[Resolved]>, Vec<Value>)>,
+}
+
+/// Java looks the operation up before it adds fields.
+fn check_operation(envelope: &Schema) -> Result<()> {
+    match envelope.field(envelope::OPERATION)? {
+        Some(field) if field.schema.ty() == Type::String => Ok(()),
+        Some(_) => Err(Error::data("Field 'op' is not of type STRING")),
+        None => Err(Error::data("op is not a valid field name")),
+    }
 }
 
 /// The schema of a row with further fields.
 fn extended(envelope: &Schema, row: &Schema, added: &[Resolved]) -> Result<Schema> {
-    match envelope.field(envelope::OPERATION)? {
-        Some(field) if field.schema.ty() == Type::String => {}
-        Some(_) => return Err(Error::data("Field 'op' is not of type STRING")),
-        None => return Err(Error::data("op is not a valid field name")),
-    }
+    check_operation(envelope)?;
     let mut builder = structs::basics(row, SchemaBuilder::structure());
     for field in row.fields()? {
         builder = builder.field(field.name.clone(), field.schema.clone());
