@@ -41,7 +41,15 @@ async fn topics_are_created_and_deleted_each_with_its_own_outcome(on: Harness) {
     assert!(outcomes[0].1.as_ref().unwrap_err().is_topic_exists());
     outcomes[1].1.as_ref().unwrap();
     assert_eq!(code(&outcomes[2].1), Some(ErrorCode::INVALID_TOPIC_EXCEPTION));
-    let described = admin.describe_topics(&[&old, &new, "absent"], DescribeOptions::default()).await.unwrap();
+    let start = Instant::now();
+    let described = loop {
+        let described = admin.describe_topics(&[&old, &new, "absent"], DescribeOptions::default()).await.unwrap();
+        // Brokers hear of it a little later than the controller that made it.
+        match &described[&new] {
+            Err(error) if error.is_unknown_topic() && start.elapsed() < PATIENCE => {}
+            _ => break described,
+        }
+    };
     assert_eq!(described[&new].as_ref().unwrap().partitions.len(), 3);
     assert_eq!(code(&described["absent"]), Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
     let outcomes = admin.delete_topics(&[&old, &new, "absent"]).await.unwrap();
