@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use milena_devbroker::{Api, DevBrokerConfig, FaultAction};
+use milena_devbroker::{Api, DevBrokerConfig, Fault, FaultAction};
 use milena_kafka::admin::NewTopic;
 use milena_kafka::config::ProducerConfig;
 use milena_kafka::producer::Producer;
@@ -214,18 +214,22 @@ async fn those_who_wait_for_memory_get_it_in_their_turn(on: Harness) {
 
 rule!(requests_behind_a_stuck_one_that_never_left_are_not_written: dev; fault);
 async fn requests_behind_a_stuck_one_that_never_left_are_not_written(on: Harness) {
-    const LARGE: usize = 8_000_000;
-    let topic = on.topic(1, &[("max.message.bytes", "10000000")]).await;
+    // The operating system takes 36 MB off our hands.
+    const LARGE: usize = 16_000_000;
+    let topic = on.topic(1, &[("max.message.bytes", "20000000")]).await;
     let (producer, mut completions) = on.producer(&[
-        ("delivery.timeout.ms", "2000"),
-        ("request.timeout.ms", "1900"),
+        ("delivery.timeout.ms", "5000"),
+        ("request.timeout.ms", "4900"),
         ("linger.ms", "0"),
-        ("max.request.size", "9000000"),
-        ("buffer.memory", "60000000"),
+        // Nothing is sent a second time before it is too late.
+        ("retry.backoff.ms", "20000"),
+        ("retry.backoff.max.ms", "20000"),
+        ("max.request.size", "20000000"),
+        ("buffer.memory", "100000000"),
         ("enable.idempotence", "false"),
     ]);
     producer.send(&topic, Some(0), None, None, Some(b"0"), &[]).await.unwrap();
-    on.dev_broker().faults().next(Api::Produce, 1, FaultAction::Stall);
+    on.dev_broker().faults().add(Fault::on(Api::Produce, FaultAction::Stall).always());
     // The first is with the broker; of the others some wait for room on the way to it.
     let value = vec![b'x'; LARGE];
     for tag in 0..5 {
