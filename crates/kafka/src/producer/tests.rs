@@ -361,7 +361,7 @@ fn what_never_left_was_not_written_whatever_ends_it() {
             play.now += Duration::from_secs(1);
             assert!(play.send().is_empty());
             let batch = play.accumulator.queue(0, 0).unwrap().sent_mut(second.order).unwrap();
-            assert_eq!(batch.departure.as_ref().unwrap().leave(), false, "what is given up is held back");
+            assert!(!batch.departure.as_ref().unwrap().leave(), "what is given up is held back");
         } else {
             play.lose(&second);
         }
