@@ -5,6 +5,7 @@
 
 mod cast;
 mod config;
+pub mod confluent;
 pub mod debezium;
 mod drop_headers;
 mod extract_field;
@@ -15,6 +16,7 @@ mod header_from;
 mod hoist_field;
 mod insert_field;
 mod insert_header;
+mod json_path;
 mod mask_field;
 mod names;
 mod number;

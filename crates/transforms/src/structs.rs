@@ -82,3 +82,22 @@ pub(crate) fn basics_of(schema: &Schema) -> Result<SchemaBuilder> {
     };
     Ok(basics(schema, builder))
 }
+
+/// The same schema, but null is allowed.
+pub(crate) fn optional(schema: &Schema) -> Result<Schema> {
+    let mut builder = match schema.ty() {
+        Type::Map => match (schema.key_schema()?, schema.value_schema()?) {
+            (Some(key), Some(value)) => basics(schema, SchemaBuilder::map(key.clone(), value.clone())),
+            _ => basics(schema, SchemaBuilder::new(Type::Map)),
+        },
+        Type::Struct => {
+            let fields = schema.fields()?.cloned();
+            fields.fold(basics_of(schema)?, |builder, field| builder.field(field.name, field.schema))
+        }
+        _ => basics_of(schema)?,
+    };
+    if let Some(default) = schema.default_value() {
+        builder = builder.default_value(default.clone());
+    }
+    builder.optional().build()
+}
