@@ -101,6 +101,11 @@ impl Struct {
         &self.values
     }
 
+    /// Takes the stored value at a field's position out, leaving null; null outside the schema.
+    pub fn take_at(&mut self, index: usize) -> Value {
+        self.values.get_mut(index).map(std::mem::take).unwrap_or_default()
+    }
+
     /// Takes schema and stored values apart.
     pub fn into_parts(self) -> (Schema, Vec<Value>) {
         (self.schema, self.values)

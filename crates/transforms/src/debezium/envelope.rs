@@ -23,12 +23,22 @@ pub(super) fn is_envelope(record: &ConnectRecord) -> bool {
 pub(super) struct Column {
     name: Str,
     found: Option<(usize, Type)>,
+    /// True if the value is asked for once only, and can be moved.
+    alone: bool,
 }
 
 impl Column {
     pub(super) fn of(schema: &Schema, name: &str) -> Result<Column> {
         let found = schema.field(name)?.map(|field| (field.index, field.schema.ty()));
-        Ok(Column { name: Str::from(name), found })
+        Ok(Column { name: Str::from(name), found, alone: false })
+    }
+
+    /// Finds out which of these columns are the only one at their place.
+    pub(super) fn set_alone(columns: &mut [&mut Column]) {
+        let places: Vec<Option<(usize, Type)>> = columns.iter().map(|column| column.found).collect();
+        for column in columns {
+            column.alone = places.iter().filter(|place| **place == column.found).count() == 1;
+        }
     }
 
     pub(super) fn exists(&self) -> bool {
@@ -45,6 +55,14 @@ impl Column {
         match self.found.and_then(|(index, _)| from.schema().field_at(index)) {
             Some(field) => Ok(from.get_field(field)),
             None => from.get(&self.name),
+        }
+    }
+
+    /// As [`Column::get`], out of the struct where nothing else needs the value.
+    pub(super) fn take(&self, from: &mut Struct) -> Result<Value> {
+        match self.found {
+            Some((index, _)) if self.alone && !from.raw(index).is_null() => Ok(from.take_at(index)),
+            _ => self.get(from).cloned(),
         }
     }
 

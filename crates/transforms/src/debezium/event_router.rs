@@ -59,7 +59,8 @@ struct Row {
 
 impl Plan {
     fn of(envelope: &Schema, options: &OutboxOptions) -> Result<Plan> {
-        let after = Column::of(envelope, envelope::AFTER)?;
+        let mut after = Column::of(envelope, envelope::AFTER)?;
+        Column::set_alone(&mut [&mut after]);
         let row = match after.schema(envelope) {
             Some(schema) if schema.ty() == Type::Struct => Some(Row::of(schema, options)?),
             _ => None,
@@ -76,7 +77,7 @@ impl Plan {
 impl Row {
     fn of(schema: &Schema, options: &OutboxOptions) -> Result<Row> {
         let column = |name: &Str| Column::of(schema, name);
-        Ok(Row {
+        let mut row = Row {
             id: column(&options.id)?,
             key: column(&options.key)?,
             payload: column(&options.payload)?,
@@ -84,7 +85,11 @@ impl Row {
             timestamp: options.timestamp.as_ref().map(column).transpose()?,
             schema_version: options.schema_version.as_ref().map(column).transpose()?,
             additional: options.additional.iter().map(|one| column(&one.field)).collect::<Result<_>>()?,
-        })
+        };
+        let mut columns = vec![&mut row.id, &mut row.key, &mut row.payload, &mut row.route_by];
+        columns.extend(row.timestamp.iter_mut().chain(&mut row.schema_version).chain(&mut row.additional));
+        Column::set_alone(&mut columns);
+        Ok(row)
     }
 
     /// The timestamp of the record, in milliseconds.
@@ -227,22 +232,30 @@ impl EventRouter {
         }
     }
 
-    fn route(&mut self, record: &mut dyn Record, plan: &Plan, event: &Struct) -> Result<()> {
+    /// Puts the event in a row in the place of the row. Values are moved; after an error the record is not to be used.
+    fn route(&mut self, record: &mut dyn Record, plan: &Plan) -> Result<()> {
+        let mut event = Arc::unwrap_or_clone(require::take_structure(&mut record.value, "Read Outbox Event")?);
         if !plan.after.exists() {
             let message = format!("Unknown field: {}", envelope::AFTER);
             return Err(Error::data(message).with_class("java.lang.IllegalArgumentException"));
         }
-        let row = Arc::clone(require::structure(plan.after.get(event)?, "Read Outbox Event")?);
+        let row = require::take_structure(&mut plan.after.take(&mut event)?, "Read Outbox Event")?;
+        let mut row = Arc::unwrap_or_clone(row);
         // A struct under a schema that is none has its own way of failing: there are no fields to look up.
         let columns = plan.row.as_ref().ok_or_else(|| Error::data("Cannot look up fields on non-struct type"))?;
         let Some(payload_schema) = columns.payload.schema(row.schema()).cloned() else {
             return Err(connect(format!("Unable to find payload field {} in event", self.options.payload)));
         };
-        let timestamp = columns.timestamp(event, plan, &row, &self.options)?;
-        let id = columns.id.get(&row)?.clone();
-        let payload = columns.payload.get(&row)?.clone();
-        record.headers.add("id", columns.id.schema(row.schema()).cloned(), id)?;
-        let (payload, payload_schema) = self.expand(payload, Some(payload_schema), &Arc::clone(&record.topic));
+        let timestamp = columns.timestamp(&event, plan, &row, &self.options)?;
+        let id = columns.id.take(&mut row)?;
+        let payload = columns.payload.take(&mut row)?;
+        record.headers.add(Str::from_static("id"), columns.id.schema(row.schema()).cloned(), id)?;
+        let (mut payload, payload_schema) = self.expand(payload, Some(payload_schema), &record.topic);
+        let empty = match &payload {
+            Value::Null => true,
+            Value::Str(text) => java_trim(text).is_empty(),
+            _ => false,
+        };
 
         let additional = &self.options.additional;
         let mut wrapped = None;
@@ -261,7 +274,7 @@ impl EventRouter {
                 }
             };
             let mut value = Struct::new(schema)?;
-            value.put_at(0, payload.clone())?;
+            value.put_at(0, std::mem::take(&mut payload))?;
             wrapped = Some(value);
         }
         let mut partition = None;
@@ -272,11 +285,11 @@ impl EventRouter {
             match one.placement {
                 Placement::Envelope => {
                     if let Some(value) = &mut wrapped {
-                        value.put(&one.alias, column.get(&row)?.clone())?;
+                        value.put(&one.alias, column.take(&mut row)?)?;
                     }
                 }
                 Placement::Header => {
-                    let value = column.get(&row)?.clone();
+                    let value = column.take(&mut row)?;
                     record.headers.add(one.alias.clone(), column.schema(row.schema()).cloned(), value)?;
                 }
                 Placement::Partition => partition = column.int32(&row)?,
@@ -287,12 +300,7 @@ impl EventRouter {
                 }
             }
         }
-        let empty = match &payload {
-            Value::Null => true,
-            Value::Str(text) => java_trim(text).is_empty(),
-            _ => false,
-        };
-        let key = columns.key.get(&row)?.clone();
+        let key = columns.key.take(&mut row)?;
         let route = columns.route_by.text(&row)?;
         if partition.is_none() && record.kafka_offset().is_some() {
             return Err(null_pointer("a record of a sink needs a partition, and no column is placed there"));
@@ -343,7 +351,9 @@ impl Transformation for EventRouter {
             if !self.accepts(operation, record)? {
                 return Ok(Outcome::Drop);
             }
-            self.route(record, plan, &event)?;
+            // The record's own handle is to be the only one.
+            drop(event);
+            self.route(record, plan)?;
             Ok(Outcome::Keep)
         });
         self.plans = plans;

@@ -14,6 +14,8 @@ mod json;
 mod options;
 mod outbox_options;
 mod pair_cache;
+#[cfg(test)]
+mod tests;
 mod topic_names;
 
 pub use by_logical_table_router::ByLogicalTableRouter;
