@@ -125,6 +125,12 @@ impl RealKafka {
         let pid =
             text.trim().parse().ok().and_then(Pid::from_raw).with_context(|| format!("not a process id: {text}"))?;
         kill_process(pid, signal).with_context(|| format!("cannot send {signal:?} to broker process {text}"))?;
+        if signal == Signal::STOP {
+            // The process is stopped thread by thread; until the last one is, it may still answer.
+            while !is_stopped(pid) {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        }
         if signal == Signal::KILL {
             // Gone only when it no longer exists: a restart must not take it for alive.
             while rustix::process::test_kill_process(pid).is_ok() && !is_zombie(pid) {
@@ -152,8 +158,20 @@ impl RealKafka {
 
 /// A process that has ended and that nobody has asked about yet.
 fn is_zombie(pid: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z'))
+    state(format!("/proc/{}/stat", pid.as_raw_nonzero())).is_none_or(|state| state == 'Z')
+}
+
+/// Whether all threads of a process are stopped, or it is gone.
+fn is_stopped(pid: Pid) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).into_iter().flatten().flatten();
+    threads
+        .into_iter()
+        .all(|thread| state(thread.path().join("stat")).is_none_or(|state| matches!(state, 'T' | 't' | 'Z')))
+}
+
+/// The letter of a process or thread in `/proc/…/stat`; the name before it may have brackets of its own.
+fn state(stat: impl AsRef<Path>) -> Option<char> {
+    std::fs::read_to_string(stat).ok()?.rsplit(')').next()?.trim_start().chars().next()
 }
 
 impl Drop for RealKafka {

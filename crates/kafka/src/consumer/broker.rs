@@ -61,34 +61,39 @@ pub(super) struct Wanted {
 
 /// Whether replicas that leaders would rather have this consumer read from (KIP-392) can be read from. A leader goes on naming one that
 /// only this consumer cannot reach, and answers with nothing else; so after a failure leaders are not told the rack for a while.
+/// By node id: one that works says nothing of another.
 #[derive(Default)]
-pub(super) struct Replicas {
+pub(super) struct Replicas(HashMap<i32, Trouble>);
+
+/// A replica that could not be read from.
+struct Trouble {
     /// In a row.
     failures: u32,
-    avoided_until: Option<Instant>,
+    avoided_until: Instant,
 }
 
 impl Replicas {
-    /// Whether none has worked since one failed.
-    pub(super) fn are_avoided(&self) -> bool {
-        self.failures > 0
+    /// Whether one could not be read from, and has not worked since.
+    pub(super) fn has_failed(&self, node: i32) -> bool {
+        self.0.contains_key(&node)
     }
 
     /// Whether leaders are to answer themselves.
     pub(super) fn are_avoided_at(&self, now: Instant) -> bool {
-        self.avoided_until.is_some_and(|until| now < until)
+        self.0.values().any(|trouble| now < trouble.avoided_until)
     }
 
     /// One could not be read from.
-    pub(super) fn failed(&mut self, now: Instant, longest: Duration) {
-        let time = LEADERS_ONLY.saturating_mul(1 << self.failures.min(16)).min(longest);
-        self.failures = self.failures.saturating_add(1);
-        self.avoided_until = Some(now + time);
+    pub(super) fn failed(&mut self, node: i32, now: Instant, longest: Duration) {
+        let trouble = self.0.entry(node).or_insert(Trouble { failures: 0, avoided_until: now });
+        let time = LEADERS_ONLY.saturating_mul(1 << trouble.failures.min(16)).min(longest);
+        trouble.failures = trouble.failures.saturating_add(1);
+        trouble.avoided_until = now + time;
     }
 
     /// One could be read from.
-    pub(super) fn worked(&mut self) {
-        *self = Self::default();
+    pub(super) fn worked(&mut self, node: i32) {
+        self.0.remove(&node);
     }
 }
 

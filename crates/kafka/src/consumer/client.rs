@@ -64,6 +64,7 @@ pub struct Consumer {
     auto_commit_at: Option<Instant>,
     /// What the owner was told with the last poll, and when.
     told: Option<(Told, Instant)>,
+    poll_ended: Option<Instant>,
     wakeup: Wakeup,
 }
 
@@ -79,6 +80,7 @@ impl Consumer {
             fetching: Fetching::new(Arc::clone(&cluster), Arc::clone(&config)),
             auto_commit_at: None,
             told: None,
+            poll_ended: None,
             config,
             cluster,
             coordinator: None,
@@ -224,9 +226,14 @@ impl Consumer {
             self.cluster.metrics().took(told, start, start - at);
         }
         self.cluster.metrics().poll_started(start);
+        if let (Some(group), Some(ended)) = (&mut self.group, self.poll_ended) {
+            // Positions are looked for while the owner polls, and only that time counts.
+            group.rested(start.saturating_duration_since(ended));
+        }
         let polled = self.poll_until(start, start.checked_add(timeout)).await;
         let now = Instant::now();
         self.cluster.metrics().poll_ended(now);
+        self.poll_ended = Some(now);
         let told = match &polled {
             Ok(Polled::Records(batches)) => {
                 self.fetching.measure(batches, now);

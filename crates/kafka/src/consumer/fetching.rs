@@ -443,8 +443,8 @@ impl Fetching {
         }
         match outcome {
             Outcome::Answered(answers) => {
-                if self.replicas.are_avoided() && all_asked.iter().any(|asked| self.prefers(asked, node)) {
-                    self.replicas.worked();
+                if self.replicas.has_failed(node) && all_asked.iter().any(|asked| self.prefers(asked, node)) {
+                    self.replicas.worked(node);
                 }
                 let records = answers.iter().any(|answer| !answer.arrived.records.is_empty());
                 for answer in answers {
@@ -481,7 +481,7 @@ impl Fetching {
         // The broker may be gone, and its partitions led by another.
         self.stale = true;
         if all_asked.iter().any(|asked| self.prefers(asked, node)) {
-            self.replicas.failed(now, self.config().client.metadata_max_age);
+            self.replicas.failed(node, now, self.config().client.metadata_max_age);
         }
         for asked in all_asked {
             self.retry_later(asked, now);
@@ -519,8 +519,9 @@ impl Fetching {
         }
         if let Some(preferred) = answer.preferred {
             if !self.means.cluster.metadata().brokers.contains_key(&preferred) {
-                // It has just come back, or is new.
+                // It has just come back, or is new; or it cannot be reached from here.
                 self.stale = true;
+                self.replicas.failed(preferred, now, max_age);
                 self.retry_later(asked, now);
                 return;
             }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use milena_api::record::TopicPartition;
 use tokio::sync::mpsc;
@@ -39,6 +40,11 @@ impl Group {
     }
 
     /// When the owner is to hear that positions cannot be found.
+    /// The owner has not polled for so long.
+    pub(super) fn rested(&mut self, time: Duration) {
+        self.positions_by += time;
+    }
+
     pub(super) fn positions_by(&self) -> Option<Instant> {
         self.untold.as_ref().map(|_| self.positions_by)
     }

@@ -404,8 +404,9 @@ impl Cluster {
             };
             match (connected, silent) {
                 (Ok(Ok(found)), _) => return Ok(found),
-                (Ok(Err(error)), _) if error.is_authentication() => return Err(error),
+                // It has let this client in, whatever another broker thinks.
                 (_, Some(silent)) => return Ok(silent),
+                (Ok(Err(error)), _) if error.is_authentication() => return Err(error),
                 (Ok(Err(error)), None) if known && !can_rebootstrap => return Err(error),
                 _ => {}
             }
@@ -546,7 +547,8 @@ impl Cluster {
             match connection.call(&request, version, left).await {
                 Ok(response) => return self.learn(wanted, place, &connection, &response),
                 Err(error) => {
-                    if error.is_retriable() {
+                    // What was not sent for a quota says nothing of the connection.
+                    if error.is_retriable() && connection.muted_until().is_none() {
                         connection.close();
                     }
                     // It may just have been closed because it was idle.

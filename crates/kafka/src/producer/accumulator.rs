@@ -331,6 +331,15 @@ impl Accumulator {
         batches.map(|batch| usize::try_from(batch.count).unwrap_or(0)).sum()
     }
 
+    /// Closing aborts a transaction that is open.
+    pub(super) fn wind_up_if_closing(&mut self) {
+        if self.state == Lifecycle::Closing
+            && let Some(transaction) = &mut self.transaction
+        {
+            transaction.wind_up();
+        }
+    }
+
     /// Ends what is left, as nobody sends any more.
     pub(super) fn abandon(&mut self, config: &ProducerConfig) {
         if self.state != Lifecycle::Aborted {
@@ -338,6 +347,12 @@ impl Accumulator {
             self.state = Lifecycle::Aborted;
         }
         self.drain(config, Instant::now(), &Metadata::default(), |_| Room::Full);
+        // Answers do not come any more, and the memory is others'.
+        for (topic, partition) in std::mem::take(&mut self.active) {
+            if let Some(queue) = self.topics.get_mut(topic).and_then(|topic| topic.partitions.get_mut(partition)) {
+                queue.sent.clear();
+            }
+        }
     }
 
     /// From now on, everything appended so far is sent without waiting; gives the number to wait for.

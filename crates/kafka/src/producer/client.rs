@@ -314,6 +314,10 @@ impl Producer {
         let open = accumulator.transaction.as_ref().is_some_and(|transaction| transaction.is_open());
         drop(accumulator);
         self.shared.wake.notify_one();
+        if count == 0 && !open {
+            // All that is left to end is its task.
+            return Ok(());
+        }
         let mut reason = format!("{count} records were not acknowledged within {limit} ms");
         if open {
             reason += ", and its transaction is still open; the broker ends it after transaction.timeout.ms";

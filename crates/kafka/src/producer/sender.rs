@@ -139,12 +139,10 @@ impl Sender {
         let metadata = self.shared.cluster.metadata();
         let (mut drained, job, state, complete, told) = {
             let mut accumulator = self.shared.lock();
-            if accumulator.state == Lifecycle::Closing
-                && let Some(transaction) = &mut accumulator.transaction
-            {
-                transaction.wind_up();
-            }
+            accumulator.wind_up_if_closing();
             let drained = accumulator.drain(&self.shared.config, now, &metadata, |node| self.room(node, now));
+            // A batch that has just been given up may have failed a transaction whose commit was waited for.
+            accumulator.wind_up_if_closing();
             let job = if self.job.is_none() { accumulator.next_job() } else { None };
             let mut complete = accumulator.ends.are_complete_below(u64::MAX);
             if let (Some(transaction), Some(coordinators)) = (&accumulator.transaction, &self.coordinators) {
