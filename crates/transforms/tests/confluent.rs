@@ -167,9 +167,20 @@ fn gzip_is_unpacked_member_by_member() {
     };
     let mut unpack = transformation("GzipDecompress$Value", &[]);
     let two = [packed("a"), packed("b")].concat();
-    for (bytes, schema, text) in
-        [(packed("hi"), Some(Schema::bytes()), "hi"), (packed("hi"), None, "hi"), (two, None, "ab")]
-    {
+    let padded = [packed("a"), vec![0; 7]].concat();
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..257 {
+        bomb.write_all(&zeros).unwrap();
+    }
+    let bomb = Value::Bytes(bomb.finish().unwrap().into());
+    assert!(unpack.apply(&mut record(None, bomb)).unwrap_err().to_string().contains("more than"));
+    for (bytes, schema, text) in [
+        (packed("hi"), Some(Schema::bytes()), "hi"),
+        (packed("hi"), None, "hi"),
+        (two, None, "ab"),
+        (padded, None, "a"),
+    ] {
         let mut record = record(schema.clone(), Value::Bytes(Bytes::from(bytes)));
         kept(&mut unpack, &mut record);
         assert_eq!(record.value, Value::Bytes(Bytes::copy_from_slice(text.as_bytes())));
@@ -221,6 +232,7 @@ fn topics_are_routed_by_expressions_of_re2() {
         ("ord", "x", "orders"),
         (".*", "x", "x"),
         ("(?P<all>.*)", "${all}!", "orders!"),
+        ("(?P<a_ll>[[:alpha:]]+)", "${a_ll}?", "orders?"),
     ] {
         let mut router = made(class, &[("regex", regex), ("replacement", replacement)]).unwrap();
         let mut record = record(None, "v");

@@ -11,7 +11,7 @@ use milena_api::record::Record;
 use milena_api::transform::{Outcome, Transformation};
 
 use crate::config::{definition, high, invalid, medium};
-use crate::json_path::{JsonPath, NotFound};
+use crate::json_path::{JsonPath, NoResult};
 use crate::side::Side;
 
 const CONDITION: &str = "filter.condition";
@@ -80,9 +80,15 @@ impl<S: Side> Transformation for Filter<S> {
         }
         let keeps = match (path.find(value), self.missing) {
             (Ok(found), _) => found.is_empty() == self.excludes,
-            (Err(NotFound), Missing::Include) => true,
-            (Err(NotFound), Missing::Exclude) => false,
-            (Err(NotFound), Missing::Fail) => {
+            (Err(NoResult::Undecided(why)), _) => {
+                return Err(Error::data(format!(
+                    "Unable to apply the JSON Path filter condition `{}`: {why}",
+                    self.condition
+                )));
+            }
+            (Err(NoResult::Nothing), Missing::Include) => true,
+            (Err(NoResult::Nothing), Missing::Exclude) => false,
+            (Err(NoResult::Nothing), Missing::Fail) => {
                 return Err(Error::data(format!(
                     "Unable to apply the JSON Path filter condition `{}` because the path could not be found in the record. Set \
                      ``missing.or.null.behavior`` to ``include`` or ``exclude`` to change how the transform handles this condition.",

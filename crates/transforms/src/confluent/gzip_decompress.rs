@@ -5,7 +5,7 @@
 use std::io::Read;
 use std::marker::PhantomData;
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use milena_api::config::{ConfigDef, ConfigMap};
 use milena_api::data::Value;
 use milena_api::error::{Error, Result};
@@ -15,8 +15,8 @@ use milena_api::transform::{Outcome, Transformation};
 use crate::config::definition;
 use crate::side::Side;
 
-/// A few kilobytes can unpack to gigabytes; an array of Java, and with it a value there, ends here.
-const MAX_LEN: u64 = i32::MAX as u64;
+/// A few kilobytes can unpack to gigabytes: more than 256 MiB are refused.
+const MAX_LEN: u64 = 256 << 20;
 
 /// Unpacks bytes; the schema stays.
 #[derive(Default)]
@@ -41,13 +41,30 @@ impl<S: Side> Transformation for GzipDecompress<S> {
                 return Err(Error::data(format!("GzipDecompress unpacks bytes only, found: {}", other.java_class())));
             }
         };
-        let mut unpacked = Vec::new();
-        let read = MultiGzDecoder::new(&bytes[..]).take(MAX_LEN + 1).read_to_end(&mut unpacked);
-        read.map_err(|error| Error::data(format!("the bytes are not those of gzip: {error}")).with_source(error))?;
-        if unpacked.len() as u64 > MAX_LEN {
-            return Err(Error::data(format!("the unpacked bytes are more than {MAX_LEN}")));
-        }
+        let unpacked = unpack(bytes)?;
         *S::parts(record).1 = Value::Bytes(unpacked.into());
         Ok(Outcome::Keep)
+    }
+}
+
+/// All members of a file. As in Java, what follows the first and is none is ignored.
+fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
+    let (mut unpacked, mut rest) = (Vec::new(), bytes);
+    loop {
+        let mut member = GzDecoder::new(rest);
+        let room = MAX_LEN + 1 - unpacked.len() as u64;
+        match member.by_ref().take(room).read_to_end(&mut unpacked) {
+            Err(_) if member.header().is_none() && rest.len() < bytes.len() => return Ok(unpacked),
+            Err(error) => {
+                return Err(Error::data(format!("the bytes are not those of gzip: {error}")).with_source(error));
+            }
+            Ok(_) if unpacked.len() as u64 > MAX_LEN => {
+                return Err(Error::data(format!("the unpacked bytes are more than {MAX_LEN}")));
+            }
+            Ok(_) => rest = member.into_inner(),
+        }
+        if rest.is_empty() {
+            return Ok(unpacked);
+        }
     }
 }

@@ -21,6 +21,11 @@ pub(super) struct Expander {
     shapes: Vec<Schema>,
 }
 
+/// Objects of an array that have nothing in common have all fields of all of them, so that a small text could take all memory: such a text stays one.
+const MAX_SHAPES: usize = 300;
+const MAX_FIELDS: usize = 4_000_000;
+const TOO_MANY: usize = usize::MAX;
+
 /// What a schema is inferred by.
 #[derive(Default)]
 struct Inference {
@@ -56,10 +61,14 @@ impl Expander {
             },
         };
         // Only an object can be expanded; the schema of an array is set in Java before it finds out.
+        let mut left = MAX_FIELDS;
         let value = match &document {
-            Node::Object(_) => convert(&document, &schema, text),
+            Node::Object(_) => convert(&document, &schema, text, &mut left),
             _ => None,
         };
+        if left == TOO_MANY {
+            return Expanded::Unchanged;
+        }
         match value {
             Some(value) => Expanded::Both(schema, value),
             None => Expanded::SchemaOnly(Some(schema)),
@@ -145,6 +154,9 @@ impl Inference {
             if seen.contains(&schema) {
                 continue;
             }
+            if seen.len() == MAX_SHAPES {
+                return Err(NoSchema);
+            }
             merged = Some(match merged {
                 None => schema.clone(),
                 Some(left) => merge(&left, &schema).ok_or(NoSchema)?,
@@ -223,8 +235,8 @@ fn merge(left: &Schema, right: &Schema) -> Option<Schema> {
     builder.build().ok()
 }
 
-/// The value of a node; `None` if the schema does not allow it.
-fn convert(node: &Node<'_>, schema: &Schema, whole: &Str) -> Option<Value> {
+/// The value of a node; `None` if the schema does not allow it, or there would be more than `left` fields.
+fn convert(node: &Node<'_>, schema: &Schema, whole: &Str, left: &mut usize) -> Option<Value> {
     Some(match (node, schema.ty()) {
         (Node::Null, _) => return schema.is_optional().then_some(Value::Null),
         (Node::Bool(value), Type::Boolean) => Value::Bool(*value),
@@ -237,11 +249,16 @@ fn convert(node: &Node<'_>, schema: &Schema, whole: &Str) -> Option<Value> {
         }),
         (Node::Array(items), Type::Array) => {
             let element = schema.value_schema().ok()??;
-            Value::array(items.iter().map(|item| convert(item, element, whole)).collect::<Option<_>>()?)
+            Value::array(items.iter().map(|item| convert(item, element, whole, left)).collect::<Option<_>>()?)
         }
         (Node::Object(entries), Type::Struct) => {
+            let Some(rest) = left.checked_sub(schema.field_count()) else {
+                *left = TOO_MANY;
+                return None;
+            };
+            *left = rest;
             let field = |field: &Field| match entries.get(field.name.as_str()) {
-                Some(node) => convert(node, &field.schema, whole),
+                Some(node) => convert(node, &field.schema, whole, left),
                 None => Some(Value::Null),
             };
             let values = schema.fields().ok()?.map(field).collect::<Option<_>>()?;
@@ -254,6 +271,21 @@ fn convert(node: &Node<'_>, schema: &Schema, whole: &Str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn objects_without_anything_in_common_stay_a_text() {
+        for count in [301, 30_000] {
+            let items: Vec<String> = (0..count).map(|n| format!("{{\"k{n}\":0}}")).collect();
+            let text = format!("{{\"a\":[{}]}}", items.join(","));
+            let expanded = Expander::new(false, Adjust::None).expand("payload", &Str::from(text));
+            assert!(matches!(expanded, Expanded::Unchanged));
+        }
+        let items: Vec<String> = (0..290).map(|n| format!("{{\"k{n}\":0}}")).collect();
+        let lists: Vec<String> = (0..60).map(|n| format!("\"l{n}\":[{}]", items.join(","))).collect();
+        let text = format!("{{{}}}", lists.join(","));
+        let expanded = Expander::new(false, Adjust::None).expand("payload", &Str::from(text));
+        assert!(matches!(expanded, Expanded::Unchanged));
+    }
 
     fn expand(expander: &mut Expander, text: &str) -> (Schema, Value) {
         match expander.expand("payload", &Str::from(text)) {

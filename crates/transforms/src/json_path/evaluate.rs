@@ -2,7 +2,8 @@
 
 use milena_api::data::{Map, Value};
 
-use super::{JsonPath, NotFound, Token, each_child, is_object, member};
+use super::filter::Filter;
+use super::{JsonPath, NoResult, Token, each_child, is_object, member};
 
 /// Where a walk is, and what it is for.
 pub(super) struct Walk<'v> {
@@ -17,15 +18,15 @@ impl JsonPath {
     ///
     /// # Errors
     /// A definite path leads nowhere, or a name on the definite part of the way is missing.
-    pub(crate) fn find(&self, root: &Value) -> Result<Vec<Value>, NotFound> {
+    pub(crate) fn find(&self, root: &Value) -> Result<Vec<Value>, NoResult> {
         self.find_from(root, &Walk { root, strict: false })
     }
 
-    pub(super) fn find_from(&self, start: &Value, walk: &Walk<'_>) -> Result<Vec<Value>, NotFound> {
+    pub(super) fn find_from(&self, start: &Value, walk: &Walk<'_>) -> Result<Vec<Value>, NoResult> {
         let mut found = Vec::new();
         self.walk(0, start, walk, &mut found)?;
         if self.is_definite() && found.is_empty() {
-            return Err(NotFound);
+            return Err(NoResult::Nothing);
         }
         match &self.function {
             None => Ok(found),
@@ -36,7 +37,7 @@ impl JsonPath {
         }
     }
 
-    fn walk(&self, at: usize, here: &Value, walk: &Walk<'_>, found: &mut Vec<Value>) -> Result<(), NotFound> {
+    fn walk(&self, at: usize, here: &Value, walk: &Walk<'_>, found: &mut Vec<Value>) -> Result<(), NoResult> {
         let Some(token) = self.tokens.get(at) else {
             found.push(here.clone());
             return Ok(());
@@ -44,7 +45,7 @@ impl JsonPath {
         let definite = self.definite_before.get(at).copied().unwrap_or(false);
         let is_last = at + 1 == self.tokens.len();
         // Nothing is missed behind a wildcard, a slice, a filter or a scan.
-        let missed = if definite { Err(NotFound) } else { Ok(()) };
+        let missed = if definite { Err(NoResult::Nothing) } else { Ok(()) };
         match token {
             Token::Properties(_) if !is_object(here) => missed,
             Token::Properties(names) => match names.as_slice() {
@@ -54,7 +55,7 @@ impl JsonPath {
                     for name in names {
                         match member(here, name) {
                             Some(value) => drop(merged.insert(Value::from(name.as_str()), value.clone())),
-                            None if walk.strict => return Err(NotFound),
+                            None if walk.strict => return Err(NoResult::Nothing),
                             None => {}
                         }
                     }
@@ -64,48 +65,50 @@ impl JsonPath {
                 names => names.iter().try_for_each(|name| self.walk_member(at, name, here, walk, found)),
             },
             Token::Wildcard => each_child(here, |child| match self.walk(at + 1, child, walk, found) {
-                Err(NotFound) if !walk.strict => Ok(()),
+                Err(NoResult::Nothing) if !walk.strict => Ok(()),
                 walked => walked,
             }),
             Token::Indexes(indexes) => match here {
                 Value::Array(items) => {
-                    for index in indexes {
-                        let index = if *index < 0 { *index + items.len() as i64 } else { *index };
-                        if let Some(item) = usize::try_from(index).ok().and_then(|index| items.get(index)) {
-                            self.walk(at + 1, item, walk, found)?;
-                        }
-                    }
-                    Ok(())
+                    indexes.iter().try_for_each(|index| self.walk_item(at, *index, items, walk, found))
                 }
                 _ => missed,
             },
             Token::Slice(from, to) => match here {
                 Value::Array(items) => {
-                    for item in slice(items, *from, *to) {
-                        self.walk(at + 1, item, walk, found)?;
-                    }
-                    Ok(())
+                    slice(items.len(), *from, *to).try_for_each(|index| self.walk_item(at, index, items, walk, found))
                 }
                 _ => missed,
             },
-            Token::Filters(filters) => {
-                let accepts = |item: &Value| filters.iter().all(|filter| filter.accepts(item, walk.root));
-                match here {
-                    Value::Array(items) => items
-                        .iter()
-                        .filter(|item| accepts(item))
-                        .try_for_each(|item| self.walk(at + 1, item, walk, found)),
-                    object if is_object(object) => {
-                        if accepts(object) {
-                            self.walk(at + 1, object, walk, found)
-                        } else {
-                            Ok(())
-                        }
+            Token::Filters(filters) => match here {
+                Value::Array(items) => items.iter().try_for_each(|item| {
+                    if accept(filters, item, walk)? { self.walk(at + 1, item, walk, found) } else { Ok(()) }
+                }),
+                object if is_object(object) => {
+                    if accept(filters, object, walk)? {
+                        self.walk(at + 1, object, walk, found)
+                    } else {
+                        Ok(())
                     }
-                    _ => missed,
                 }
-            }
+                _ => missed,
+            },
             Token::Scan => self.scan(at + 1, here, walk, found),
+        }
+    }
+
+    fn walk_item(
+        &self,
+        at: usize,
+        index: i64,
+        items: &[Value],
+        walk: &Walk<'_>,
+        found: &mut Vec<Value>,
+    ) -> Result<(), NoResult> {
+        let index = if index < 0 { index + items.len() as i64 } else { index };
+        match usize::try_from(index).ok().and_then(|index| items.get(index)) {
+            Some(item) => self.walk(at + 1, item, walk, found),
+            None => Ok(()),
         }
     }
 
@@ -116,19 +119,19 @@ impl JsonPath {
         here: &Value,
         walk: &Walk<'_>,
         found: &mut Vec<Value>,
-    ) -> Result<(), NotFound> {
+    ) -> Result<(), NoResult> {
         match member(here, name) {
             Some(value) => self.walk(at + 1, value, walk, found),
-            None if walk.strict => Err(NotFound),
+            None if walk.strict => Err(NoResult::Nothing),
             None if at + 1 == self.tokens.len() => Ok(()),
             // A definite way ends here; one that comes from several places goes on at the others.
-            None if self.definite_before.get(at + 1).copied().unwrap_or(false) => Err(NotFound),
+            None if self.definite_before.get(at + 1).copied().unwrap_or(false) => Err(NoResult::Nothing),
             None => Ok(()),
         }
     }
 
     /// Tries the token at `at` on a value and on all that is in it.
-    fn scan(&self, at: usize, here: &Value, walk: &Walk<'_>, found: &mut Vec<Value>) -> Result<(), NotFound> {
+    fn scan(&self, at: usize, here: &Value, walk: &Walk<'_>, found: &mut Vec<Value>) -> Result<(), NoResult> {
         let Some(token) = self.tokens.get(at) else { return Ok(()) };
         let fits = match token {
             Token::Properties(names) if names.len() == 1 || at + 1 == self.tokens.len() => {
@@ -137,7 +140,7 @@ impl JsonPath {
             Token::Properties(_) => is_object(here),
             Token::Wildcard => true,
             Token::Indexes(_) | Token::Slice(..) => matches!(here, Value::Array(_)),
-            Token::Filters(filters) => filters.iter().all(|filter| filter.accepts(here, walk.root)),
+            Token::Filters(filters) => accept(filters, here, walk)?,
             Token::Scan => false,
         };
         if fits {
@@ -153,14 +156,22 @@ impl JsonPath {
     }
 }
 
-fn slice(items: &[Value], from: Option<i64>, to: Option<i64>) -> &[Value] {
-    let len = items.len() as i64;
-    let (from, to) = match (from, to) {
-        (Some(from), None) => ((if from < 0 { len + from } else { from }).max(0), len),
-        (None, Some(to)) => (0, (if to < 0 { len + to } else { to }).min(len)),
-        (Some(from), Some(to)) => (from, to.min(len)),
-        (None, None) => (0, len),
-    };
-    let bound = |index: i64| usize::try_from(index).unwrap_or(0);
-    items.get(bound(from)..bound(to)).unwrap_or_default()
+fn accept(filters: &[Filter], item: &Value, walk: &Walk<'_>) -> Result<bool, NoResult> {
+    for filter in filters {
+        if !filter.accepts(item, walk.root)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The indexes of a slice. As in Java, those below zero count from the end only one by one.
+fn slice(len: usize, from: Option<i64>, to: Option<i64>) -> std::ops::Range<i64> {
+    let len = len as i64;
+    match (from, to) {
+        (Some(from), None) => (if from < 0 { len + from } else { from }).max(0)..len,
+        (None, Some(to)) => 0..(if to < 0 { len + to } else { to }).min(len),
+        (Some(from), Some(to)) => from.max(-len)..to.min(len),
+        (None, None) => 0..len,
+    }
 }

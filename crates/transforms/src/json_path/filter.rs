@@ -3,12 +3,14 @@
 //! Counterpart: `com.jayway.jsonpath.internal.filter`.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use fancy_regex::Regex;
-use milena_api::data::Value;
+use milena_api::data::{Decimal, Value};
+use num_bigint::BigInt;
 
 use super::evaluate::Walk;
-use super::{JsonPath, each_child, is_object};
+use super::{JsonPath, NoResult, each_child, is_object};
 
 /// What has to hold of an item.
 #[derive(Debug)]
@@ -88,58 +90,88 @@ impl PathOperand {
         if self.from_root { root } else { item }
     }
 
-    fn exists(&self, item: &Value, root: &Value) -> bool {
-        self.path.find_from(self.start(item, root), &Walk { root, strict: true }).is_ok()
+    fn exists(&self, item: &Value, root: &Value) -> Result<bool, NoResult> {
+        match self.path.find_from(self.start(item, root), &Walk { root, strict: true }) {
+            Ok(_) => Ok(true),
+            Err(NoResult::Nothing) => Ok(false),
+            Err(undecided) => Err(undecided),
+        }
     }
 
     /// `None` where it leads nowhere.
-    fn value(&self, item: &Value, root: &Value) -> Option<Value> {
-        let mut found = self.path.find_from(self.start(item, root), &Walk { root, strict: false }).ok()?;
-        if self.path.is_definite() || self.path.function.is_some() { found.pop() } else { Some(Value::array(found)) }
+    fn value(&self, item: &Value, root: &Value) -> Result<Option<Value>, NoResult> {
+        let mut found = match self.path.find_from(self.start(item, root), &Walk { root, strict: false }) {
+            Ok(found) => found,
+            Err(NoResult::Nothing) => return Ok(None),
+            Err(undecided) => return Err(undecided),
+        };
+        let single = self.path.is_definite() || self.path.function.is_some();
+        Ok(if single { found.pop() } else { Some(Value::array(found)) })
     }
 }
 
 impl Filter {
-    pub(super) fn accepts(&self, item: &Value, root: &Value) -> bool {
+    pub(super) fn accepts(&self, item: &Value, root: &Value) -> Result<bool, NoResult> {
         match self {
-            Self::All(filters) => filters.iter().all(|filter| filter.accepts(item, root)),
-            Self::Any(filters) => filters.iter().any(|filter| filter.accepts(item, root)),
-            Self::Not(filter) => !filter.accepts(item, root),
-            Self::Exists(path, expected) => path.exists(item, root) == *expected,
+            Self::All(filters) => {
+                for filter in filters {
+                    if !filter.accepts(item, root)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Self::Any(filters) => {
+                for filter in filters {
+                    if filter.accepts(item, root)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Self::Not(filter) => Ok(!filter.accepts(item, root)?),
+            Self::Exists(path, expected) => Ok(path.exists(item, root)? == *expected),
             Self::Compare(left, Operator::Matches, right) => match (left, right) {
                 (Operand::Pattern(pattern), other) | (other, Operand::Pattern(pattern)) => {
-                    match_texts(pattern, other, item, root)
+                    match_texts(pattern, other.value(item, root)?.as_ref())
                 }
-                _ => false,
+                _ => Ok(false),
             },
             Self::Compare(left, operator, right) => {
-                let (left, right) = (left.value(item, root), right.value(item, root));
-                holds(left.as_ref(), *operator, right.as_ref())
+                let (left, right) = (left.value(item, root)?, right.value(item, root)?);
+                Ok(holds(left.as_ref(), *operator, right.as_ref()))
             }
         }
     }
 }
 
 impl Operand {
-    fn value(&self, item: &Value, root: &Value) -> Option<Value> {
+    fn value(&self, item: &Value, root: &Value) -> Result<Option<Value>, NoResult> {
         match self {
             Self::Path(path) => path.value(item, root),
-            Self::Literal(value) => Some(value.clone()),
-            Self::Pattern(_) => None,
+            Self::Literal(value) => Ok(Some(value.clone())),
+            Self::Pattern(_) => Ok(None),
         }
     }
 }
 
 /// A text, a number or a boolean as a text matches; of a list one of the items.
-fn match_texts(pattern: &Regex, operand: &Operand, item: &Value, root: &Value) -> bool {
-    let is_match = |value: &Value| pattern.is_match(&text(value).unwrap_or_default()).unwrap_or(false);
-    match operand {
-        Operand::Pattern(_) => false,
-        other => match other.value(item, root) {
-            Some(Value::Array(items)) => items.iter().any(is_match),
-            Some(value) => is_match(&value),
-            None => pattern.is_match("").unwrap_or(false),
-        },
+fn match_texts(pattern: &Regex, value: Option<&Value>) -> Result<bool, NoResult> {
+    let is_match = |value: Option<&Value>| {
+        let text = value.and_then(text).unwrap_or_default();
+        let undecided = |error| NoResult::Undecided(format!("matching '{text}' with {pattern}: {error}"));
+        pattern.is_match(&text).map_err(undecided)
+    };
+    match value {
+        Some(Value::Array(items)) => {
+            for item in items.iter() {
+                if is_match(Some(item))? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        value => is_match(value),
     }
 }
 
@@ -248,8 +280,37 @@ fn compare(left: &Value, right: &Value) -> Option<Ordering> {
     }
     match (left, right) {
         (Value::Str(left), Value::Str(right)) => Some(left.encode_utf16().cmp(right.encode_utf16())),
-        _ => number(left)?.partial_cmp(&number(right)?),
+        _ => {
+            let (approximate, other) = (number(left)?, number(right)?);
+            let exact = || Some(compare_exactly(&decimal(left)?, &decimal(right)?));
+            // Near each other, or where they may not be whole doubles, numbers are compared digit by digit.
+            if (approximate - other).abs() <= approximate.abs() * 1e-9 {
+                return exact().or_else(|| approximate.partial_cmp(&other));
+            }
+            approximate.partial_cmp(&other)
+        }
     }
+}
+
+/// A number digit by digit; `None` of what is none, or has too many digits.
+fn decimal(value: &Value) -> Option<Decimal> {
+    const MAX_SCALE: u32 = 1000;
+    let decimal = match value {
+        Value::Decimal(number) => (**number).clone(),
+        Value::F32(number) => number.to_string().parse().ok()?,
+        Value::F64(number) => number.to_string().parse().ok()?,
+        other => Decimal::new(other.as_i64()?, 0),
+    };
+    (decimal.scale().unsigned_abs() <= MAX_SCALE).then_some(decimal)
+}
+
+fn compare_exactly(left: &Decimal, right: &Decimal) -> Ordering {
+    let scale = left.scale().max(right.scale());
+    let unscaled = |number: &Decimal| {
+        let power = u32::try_from(scale - number.scale()).unwrap_or(0);
+        number.unscaled() * BigInt::from(10).pow(power)
+    };
+    unscaled(left).cmp(&unscaled(right))
 }
 
 fn equal(left: &Value, right: &Value) -> bool {
@@ -259,9 +320,9 @@ fn equal(left: &Value, right: &Value) -> bool {
         (Value::Str(left), Value::Str(right)) => left == right,
         // The side on the left decides what the other is read as.
         (Value::Str(left), right) => number(right).is_some() && text(right).is_some_and(|right| right == **left),
-        (left, Value::Str(right)) => match (number(left), right.parse::<f64>()) {
-            (Some(left), Ok(right)) => left == right,
-            _ => false,
+        (left, Value::Str(right)) => match right.parse::<Decimal>() {
+            Ok(right) => compare(left, &Value::Decimal(Arc::new(right))) == Some(Ordering::Equal),
+            Err(_) => false,
         },
         (Value::Array(left), Value::Array(right)) => {
             left.len() == right.len() && left.iter().zip(right.iter()).all(|(left, right)| equal(left, right))

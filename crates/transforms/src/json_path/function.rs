@@ -2,7 +2,7 @@
 
 use milena_api::data::Value;
 
-use super::{NotFound, each_child, is_object};
+use super::{NoResult, each_child, is_object};
 use crate::json_path::filter::number;
 
 /// What is worked out from what a path leads to.
@@ -35,7 +35,7 @@ impl Function {
         })
     }
 
-    pub(super) fn apply(self, input: &Value) -> Result<Value, NotFound> {
+    pub(super) fn apply(self, input: &Value) -> Result<Value, NoResult> {
         match self {
             Self::Length => Ok(match input {
                 Value::Array(items) => Value::I32(count(items.len())),
@@ -43,7 +43,7 @@ impl Function {
                     let mut members = 0;
                     each_child(object, |_| {
                         members += 1;
-                        Ok::<_, NotFound>(())
+                        Ok::<_, NoResult>(())
                     })?;
                     Value::I32(count(members))
                 }
@@ -52,16 +52,16 @@ impl Function {
             Self::Keys => Ok(match input {
                 Value::Map(map) => Value::array(map.iter().map(|(key, _)| key.clone()).collect()),
                 Value::Struct(value) => {
-                    let fields = value.schema().fields().map_err(|_| NotFound)?;
+                    let fields = value.schema().fields().map_err(|_| NoResult::Nothing)?;
                     Value::array(fields.map(|field| Value::from(&*field.name)).collect())
                 }
                 _ => Value::Null,
             }),
-            Self::First => items(input)?.first().cloned().ok_or(NotFound),
-            Self::Last => items(input)?.last().cloned().ok_or(NotFound),
+            Self::First => items(input)?.first().cloned().ok_or(NoResult::Nothing),
+            Self::Last => items(input)?.last().cloned().ok_or(NoResult::Nothing),
             Self::Min | Self::Max | Self::Sum | Self::Average | Self::StandardDeviation => {
                 let numbers: Vec<f64> = items(input)?.iter().filter_map(number).collect();
-                self.of_numbers(&numbers).map(Value::F64).ok_or(NotFound)
+                self.of_numbers(&numbers).map(Value::F64).ok_or(NoResult::Nothing)
             }
         }
     }
@@ -86,10 +86,10 @@ impl Function {
     }
 }
 
-fn items(input: &Value) -> Result<&[Value], NotFound> {
+fn items(input: &Value) -> Result<&[Value], NoResult> {
     match input {
         Value::Array(items) => Ok(items),
-        _ => Err(NotFound),
+        _ => Err(NoResult::Nothing),
     }
 }
 

@@ -26,9 +26,14 @@ pub(crate) struct JsonPath {
     function: Option<Function>,
 }
 
-/// A definite path leads nowhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NotFound;
+/// Why a path gives nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoResult {
+    /// A definite path leads nowhere.
+    Nothing,
+    /// A condition could not be decided, and why.
+    Undecided(String),
+}
 
 /// One step of a path.
 #[derive(Debug)]

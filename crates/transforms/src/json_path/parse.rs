@@ -12,6 +12,9 @@ use super::{JsonPath, Token};
 /// Deeper nesting of brackets is refused.
 const MAX_DEPTH: usize = 100;
 
+/// Longer paths are refused: a walk goes as deep as its path is long.
+const MAX_TOKENS: usize = 200;
+
 type Parsed<T> = Result<T, String>;
 
 pub(super) fn path(text: &str) -> Parsed<JsonPath> {
@@ -80,6 +83,9 @@ impl Reader {
     fn steps(&mut self) -> Parsed<JsonPath> {
         let (mut tokens, mut function) = (Vec::new(), None);
         loop {
+            if tokens.len() > MAX_TOKENS {
+                return Err(format!("the path has more than {MAX_TOKENS} steps"));
+            }
             match self.peek() {
                 Some('.') => {
                     self.at += 1;

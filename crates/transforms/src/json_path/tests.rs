@@ -102,3 +102,30 @@ fn whatever_is_given_as_a_path_is_read_or_refused() {
     assert!(JsonPath::parse(&format!("$[?({}1 == 1{})]", "(".repeat(5000), ")".repeat(5000))).is_err());
     assert!(JsonPath::parse(&format!("$[?(@{}", "[?(@".repeat(5000))).is_err());
 }
+
+#[test]
+fn numbers_are_compared_digit_by_digit() {
+    let decimal = |text: &str| {
+        Value::map(
+            [(Value::from("n"), Value::Decimal(std::sync::Arc::new(text.parse().unwrap())))].into_iter().collect(),
+        )
+    };
+    for (condition, number, expected) in [
+        ("@.n > 12345678901234567", "12345678901234567.89", true),
+        ("@.n < 12345678901234568", "12345678901234567.89", true),
+        ("@.n == 12345678901234567", "12345678901234567.00", true),
+        ("@.n == '0.10'", "0.1", true),
+        ("@.n == 0.1", "0.1000000000000000000001", false),
+    ] {
+        let found = JsonPath::parse(&format!("$[?({condition})]")).unwrap().find(&decimal(number)).unwrap();
+        assert_eq!(!found.is_empty(), expected, "{condition} of {number}");
+    }
+}
+
+#[test]
+fn what_would_take_for_ever_is_refused_or_an_error() {
+    assert!(JsonPath::parse(&format!("${}", "[?(@.a)]".repeat(5000))).is_err());
+    let slow = JsonPath::parse(r"$[?(@.a =~ /(x+)*\1y/)]").unwrap();
+    let text = Value::map([(Value::from("a"), Value::from("x".repeat(200)))].into_iter().collect());
+    assert!(matches!(slow.find(&text), Err(super::NoResult::Undecided(_))));
+}
