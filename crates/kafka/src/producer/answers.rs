@@ -140,12 +140,7 @@ impl Accumulator {
         now: Instant,
     ) -> bool {
         let Some(mut batch) = self.take_back(sent) else { return false };
-        let has_left = !batch.is_held_back();
-        batch.maybe_written |= has_left;
-        if !has_left {
-            // Another batch of the request was given up; for this one nothing was tried.
-            batch.attempts = batch.attempts.saturating_sub(1);
-        }
+        batch.maybe_written |= !batch.is_held_back();
         // A connection that ended because it was refused is like any other that ended: the next one shows whether it is for good.
         let passes = error.is_retriable() || error.is_authentication();
         if passes && !batch.told && self.may_try_again(config, &batch, now) {
@@ -155,7 +150,7 @@ impl Accumulator {
         } else {
             self.refused(sent, batch, not_written(error.clone(), false), Vec::new());
         }
-        passes && has_left
+        passes
     }
 
     fn take_back(&mut self, sent: &SentBatch) -> Option<Batch> {
