@@ -147,7 +147,8 @@ async fn a_position_that_cannot_be_found_is_named_in_time_and_then_found_all_the
     // Not leader: as while the leader is away.
     let fault = Fault::on(Api::ListOffsets, FaultAction::Error(6)).partition(&topic, 1).always();
     on.dev_broker().faults().add(fault);
-    let mut consumer = member(&on, &group, &[("default.api.timeout.ms", "1000")]);
+    let pairs = [("default.api.timeout.ms", "1000"), ("retry.backoff.max.ms", "200")];
+    let mut consumer = member(&on, &group, &pairs);
     consumer.subscribe(topics(&topic));
     for _ in 0..2 {
         let start = Instant::now();
