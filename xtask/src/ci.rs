@@ -114,12 +114,12 @@ fn own_tests(extent: Extent, broker: Option<&Broker>) -> Result<Tally> {
         let mut command = shell::cargo(&["test", "--workspace", "--exclude", "milena-e2e", "--no-fail-fast"]);
         command.env("RUST_LIB_BACKTRACE", "0");
         if let Some(broker) = broker {
-            command.env(broker::BOOTSTRAP, broker.bootstrap()).env(FAULTS, "1");
+            command.env(broker::BOOTSTRAP, broker.bootstrap());
         }
         command
     };
     if extent == Extent::Full {
-        return tally::run(&mut command());
+        return tally::run(command().env(FAULTS, "1"));
     }
     let (mut tally, failures) = tally::run_naming_failures(&mut command())?;
     let few = !failures.is_empty() && failures.len() <= FEW && tally.failed == failures.len() as u64;

@@ -41,10 +41,13 @@ fn producer(on: &Harness, id: &str) -> Producer {
 }
 
 /// Writes a transaction and ends it; tells whether that worked.
-async fn attempt(producer: &Producer, topic: &str, transaction: u32) -> Result<()> {
+async fn attempt(producer: &Producer, topic: &str, transaction: u32, begun: &watch::Sender<u32>) -> Result<()> {
     producer.begin_transaction()?;
     for partition in 0..PARTITIONS {
         write(producer, topic, partition, values(transaction)).await?;
+        // The broker takes records only when the markers of the transaction before are written. One that is killed between the outcome and its
+        // markers may forget these: as it starts, its coordinator looks for leaders before it knows any, and leaves markers out.
+        begun.send_replace(transaction);
     }
     loop {
         let ended = match is_aborted(transaction) {
@@ -60,8 +63,8 @@ async fn attempt(producer: &Producer, topic: &str, transaction: u32) -> Result<(
 }
 
 /// Runs a transaction until it has ended as it should.
-async fn run(producer: &Producer, topic: &str, transaction: u32) {
-    while let Err(error) = attempt(producer, topic, transaction).await {
+async fn run(producer: &Producer, topic: &str, transaction: u32, begun: &watch::Sender<u32>) {
+    while let Err(error) = attempt(producer, topic, transaction, begun).await {
         assert!(!error.is_fatal(), "{error}");
         while let Err(error) = producer.abort_transaction().await {
             assert!(error.is_retriable(), "{error}");
@@ -96,7 +99,7 @@ async fn take_over(on: &Harness, id: &str, zombie: Producer, topic: &str) -> Pro
 async fn atomic(on: Harness, transactions: u32, kills: u32, freezes: u32) {
     let topic = on.topic(PARTITIONS, &[]).await;
     let id = unique("transaction");
-    let (ended, mut done) = watch::channel(0);
+    let (begun, mut at) = watch::channel(0);
     let on = Arc::new(tokio::sync::RwLock::new(on));
     let writing = tokio::spawn({
         let (topic, on) = (topic.clone(), Arc::clone(&on));
@@ -104,8 +107,7 @@ async fn atomic(on: Harness, transactions: u32, kills: u32, freezes: u32) {
             let mut writer = producer(&*on.read().await, &id);
             init(&writer).await;
             for transaction in 0..transactions {
-                run(&writer, &topic, transaction).await;
-                ended.send_replace(transaction + 1);
+                run(&writer, &topic, transaction, &begun).await;
                 if transaction % 60 == 30 {
                     let on = on.read().await;
                     writer = take_over(&on, &id, writer, &topic).await;
@@ -116,7 +118,7 @@ async fn atomic(on: Harness, transactions: u32, kills: u32, freezes: u32) {
     });
     let faults = kills + freezes;
     for fault in 1..=faults {
-        if done.wait_for(|done| *done >= fault * transactions / (faults + 1)).await.is_err() {
+        if at.wait_for(|at| *at >= fault * transactions / (faults + 1)).await.is_err() {
             panic!("the writer ended: {:?}", writing.await);
         }
         let mut on = on.write().await;
@@ -131,7 +133,15 @@ async fn atomic(on: Harness, transactions: u32, kills: u32, freezes: u32) {
     let expected: Vec<u32> =
         (0..transactions).filter(|transaction| !is_aborted(*transaction)).flat_map(values).collect();
     for partition in 0..PARTITIONS {
-        assert!(committed(&on, &topic, partition).await == expected, "partition {partition}");
+        let found = committed(&on, &topic, partition).await;
+        let first = found.iter().zip(&expected).position(|(found, expected)| found != expected);
+        let around = first.map(|at| &found[at.saturating_sub(3)..found.len().min(at + 12)]);
+        assert!(
+            found == expected,
+            "partition {partition}: {} values instead of {}, not as expected from {first:?} on: {around:?}",
+            found.len(),
+            expected.len()
+        );
     }
     let arguments = [
         "org.apache.kafka.tools.consumer.ConsoleConsumer",
