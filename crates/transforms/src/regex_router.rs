@@ -53,6 +53,11 @@ impl Rule {
 }
 
 impl RegexRouter {
+    /// A router that has been configured; `key` is the configuration key that an error about the pattern names.
+    pub(crate) fn of(key: &str, pattern: &str, replacement: &str) -> Result<Self> {
+        Ok(RegexRouter { rule: Some(Rule::new(key, pattern, replacement)?), topics: TopicCache::default() })
+    }
+
     /// The topic that a topic becomes, worked out anew.
     pub(crate) fn routed(&self, topic: &Arc<str>) -> Result<Arc<str>> {
         let routed = self.rule.as_ref().map(|rule| rule.apply(topic)).transpose()?.flatten();
@@ -81,7 +86,7 @@ impl Transformation for RegexRouter {
 
     fn configure(&mut self, config: &ConfigMap) -> Result<()> {
         let config = self.config()?.parse(config)?;
-        self.rule = Some(Rule::new("regex", config.string("regex")?, config.string("replacement")?)?);
+        *self = Self::of("regex", config.string("regex")?, config.string("replacement")?)?;
         Ok(())
     }
 

@@ -55,10 +55,16 @@ pub(crate) fn into_settled_values(from: Arc<Struct>, replace_null: bool) -> Resu
 
 /// A builder with name, version, documentation and parameters of `schema`.
 /// Counterpart: `SchemaUtil.copySchemaBasics`.
-pub(crate) fn basics(schema: &Schema, mut builder: SchemaBuilder) -> SchemaBuilder {
-    if let Some(name) = schema.name() {
-        builder = builder.name(name.clone());
+pub(crate) fn basics(schema: &Schema, builder: SchemaBuilder) -> SchemaBuilder {
+    let builder = unnamed_basics(schema, builder);
+    match schema.name() {
+        Some(name) => builder.name(name.clone()),
+        None => builder,
     }
+}
+
+/// As [`basics`], for what gets a name of its own.
+pub(crate) fn unnamed_basics(schema: &Schema, mut builder: SchemaBuilder) -> SchemaBuilder {
     if let Some(version) = schema.version() {
         builder = builder.version(version);
     }

@@ -2,23 +2,17 @@
 //!
 //! Counterpart: `io.confluent.connect.cloud.transforms.TopicRegexRouter`.
 
-use std::sync::Arc;
-
 use milena_api::config::{ConfigDef, ConfigMap, Type};
 use milena_api::error::Result;
 use milena_api::record::Record;
 use milena_api::transform::{Outcome, Transformation};
 
 use crate::config::{definition, high, invalid};
-use crate::regex_router::Rule;
-use crate::topic_cache::TopicCache;
+use crate::regex_router::RegexRouter;
 
 /// Changes topics that match as a whole.
 #[derive(Default)]
-pub struct TopicRegexRouter {
-    rule: Option<Rule>,
-    topics: TopicCache<Option<Arc<str>>>,
-}
+pub struct TopicRegexRouter(RegexRouter);
 
 impl Transformation for TopicRegexRouter {
     fn config(&self) -> Result<ConfigDef> {
@@ -32,17 +26,12 @@ impl Transformation for TopicRegexRouter {
         let config = self.config()?.parse(config)?;
         let pattern = config.string("regex")?;
         let translated = from_re2(pattern).map_err(|why| invalid("regex", pattern, why))?;
-        self.rule = Some(Rule::new("regex", &translated, &replacement_of_re2(config.string("replacement")?))?);
+        self.0 = RegexRouter::of("regex", &translated, &replacement_of_re2(config.string("replacement")?))?;
         Ok(())
     }
 
     fn apply(&mut self, record: &mut dyn Record) -> Result<Outcome> {
-        if let Some(rule) = &self.rule
-            && let Some(routed) = self.topics.get(&record.topic, |topic| rule.apply(topic))?
-        {
-            record.topic = routed;
-        }
-        Ok(Outcome::Keep)
+        self.0.apply(record)
     }
 }
 

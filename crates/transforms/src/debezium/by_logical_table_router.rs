@@ -57,16 +57,7 @@ struct Envelope {
 
 /// A builder like `schema`, less name, default and, unless wanted, fields.
 fn like(schema: &Schema, with_fields: bool) -> Result<SchemaBuilder> {
-    let mut builder = SchemaBuilder::structure();
-    if let Some(version) = schema.version() {
-        builder = builder.version(version);
-    }
-    if let Some(doc) = schema.doc() {
-        builder = builder.doc(doc.clone());
-    }
-    if let Some(parameters) = schema.parameters() {
-        builder = builder.parameters(parameters.iter().map(|(key, value)| (key.clone(), value.clone())));
-    }
+    let mut builder = structs::unnamed_basics(schema, SchemaBuilder::structure());
     if schema.is_optional() {
         builder = builder.optional();
     }

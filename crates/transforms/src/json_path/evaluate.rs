@@ -2,7 +2,6 @@
 
 use milena_api::data::{Map, Value};
 
-use super::filter::Filter;
 use super::{JsonPath, NoResult, Token, each_child, is_object, member};
 
 /// Where a walk is, and what it is for.
@@ -80,12 +79,12 @@ impl JsonPath {
                 }
                 _ => missed,
             },
-            Token::Filters(filters) => match here {
+            Token::Filter(filter) => match here {
                 Value::Array(items) => items.iter().try_for_each(|item| {
-                    if accept(filters, item, walk)? { self.walk(at + 1, item, walk, found) } else { Ok(()) }
+                    if filter.accepts(item, walk.root)? { self.walk(at + 1, item, walk, found) } else { Ok(()) }
                 }),
                 object if is_object(object) => {
-                    if accept(filters, object, walk)? {
+                    if filter.accepts(object, walk.root)? {
                         self.walk(at + 1, object, walk, found)
                     } else {
                         Ok(())
@@ -140,7 +139,7 @@ impl JsonPath {
             Token::Properties(_) => is_object(here),
             Token::Wildcard => true,
             Token::Indexes(_) | Token::Slice(..) => matches!(here, Value::Array(_)),
-            Token::Filters(filters) => accept(filters, here, walk)?,
+            Token::Filter(filter) => filter.accepts(here, walk.root)?,
             Token::Scan => false,
         };
         if fits {
@@ -154,15 +153,6 @@ impl JsonPath {
         }
         each_child(here, |child| self.scan(at, child, walk, found))
     }
-}
-
-fn accept(filters: &[Filter], item: &Value, walk: &Walk<'_>) -> Result<bool, NoResult> {
-    for filter in filters {
-        if !filter.accepts(item, walk.root)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// The indexes of a slice. As in Java, those below zero count from the end only one by one.

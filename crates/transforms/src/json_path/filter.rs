@@ -10,7 +10,7 @@ use milena_api::data::{Decimal, Value};
 use num_bigint::BigInt;
 
 use super::evaluate::Walk;
-use super::{JsonPath, NoResult, each_child, is_object};
+use super::{JsonPath, NoResult, is_object, len};
 
 /// What has to hold of an item.
 #[derive(Debug)]
@@ -111,6 +111,11 @@ impl PathOperand {
 }
 
 impl Filter {
+    /// All of several.
+    pub(super) fn all(mut filters: Vec<Filter>) -> Self {
+        if filters.len() == 1 { filters.remove(0) } else { Self::All(filters) }
+    }
+
     pub(super) fn accepts(&self, item: &Value, root: &Value) -> Result<bool, NoResult> {
         match self {
             Self::All(filters) => {
@@ -229,16 +234,7 @@ fn size_of(value: &Value) -> Option<usize> {
     match value {
         // Java counts the units of UTF-16.
         Value::Str(text) => Some(text.encode_utf16().count()),
-        Value::Array(items) => Some(items.len()),
-        object if is_object(object) => {
-            let mut members = 0;
-            let counted = each_child(object, |_| {
-                members += 1;
-                Ok::<_, ()>(())
-            });
-            counted.ok().map(|()| members)
-        }
-        _ => None,
+        other => len(other),
     }
 }
 

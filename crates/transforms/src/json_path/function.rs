@@ -2,7 +2,7 @@
 
 use milena_api::data::Value;
 
-use super::{NoResult, each_child, is_object};
+use super::{NoResult, len};
 use crate::json_path::filter::number;
 
 /// What is worked out from what a path leads to.
@@ -37,18 +37,9 @@ impl Function {
 
     pub(super) fn apply(self, input: &Value) -> Result<Value, NoResult> {
         match self {
-            Self::Length => Ok(match input {
-                Value::Array(items) => Value::I32(count(items.len())),
-                object if is_object(object) => {
-                    let mut members = 0;
-                    each_child(object, |_| {
-                        members += 1;
-                        Ok::<_, NoResult>(())
-                    })?;
-                    Value::I32(count(members))
-                }
-                _ => Value::Null,
-            }),
+            Self::Length => {
+                Ok(len(input).map_or(Value::Null, |len| Value::I32(i32::try_from(len).unwrap_or(i32::MAX))))
+            }
             Self::Keys => Ok(match input {
                 Value::Map(map) => Value::array(map.iter().map(|(key, _)| key.clone()).collect()),
                 Value::Struct(value) => {
@@ -91,8 +82,4 @@ fn items(input: &Value) -> Result<&[Value], NoResult> {
         Value::Array(items) => Ok(items),
         _ => Err(NoResult::Nothing),
     }
-}
-
-fn count(len: usize) -> i32 {
-    i32::try_from(len).unwrap_or(i32::MAX)
 }

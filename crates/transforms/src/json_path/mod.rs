@@ -48,8 +48,8 @@ enum Token {
     Slice(Option<i64>, Option<i64>),
     /// `..`: the next token at every depth.
     Scan,
-    /// `[?(…)]`; several are to be met together.
-    Filters(Vec<Filter>),
+    /// `[?(…)]`.
+    Filter(Filter),
 }
 
 impl JsonPath {
@@ -70,7 +70,7 @@ impl JsonPath {
             definite &= match token {
                 Token::Properties(names) => names.len() == 1 || is_last,
                 Token::Indexes(indexes) => indexes.len() == 1,
-                Token::Wildcard | Token::Slice(..) | Token::Scan | Token::Filters(_) => false,
+                Token::Wildcard | Token::Slice(..) | Token::Scan | Token::Filter(_) => false,
             };
         }
         definite_before.push(definite);
@@ -97,6 +97,16 @@ pub(crate) fn member<'v>(of: &'v Value, name: &str) -> Option<&'v Value> {
 
 fn is_object(value: &Value) -> bool {
     matches!(value, Value::Map(_) | Value::Struct(_))
+}
+
+/// Members of an object or items of a list; `None` for anything else.
+fn len(of: &Value) -> Option<usize> {
+    match of {
+        Value::Map(map) => Some(map.len()),
+        Value::Struct(value) => Some(value.schema().field_count()),
+        Value::Array(items) => Some(items.len()),
+        _ => None,
+    }
 }
 
 /// Calls `each` with the members of an object or a list, one after the other; ends early with its first error.

@@ -159,7 +159,7 @@ impl Reader {
                 }
                 Token::Properties(names)
             }
-            Some('?') => Token::Filters(self.filters()?),
+            Some('?') => Token::Filter(self.filters()?),
             _ => self.indexes()?,
         };
         self.expect(']')?;
@@ -236,8 +236,8 @@ impl Reader {
         Ok(String::from_utf16_lossy(&text))
     }
 
-    /// `?(…)`, or several with commas between.
-    fn filters(&mut self) -> Parsed<Vec<Filter>> {
+    /// `?(…)`, or several with commas between, which are to be met together.
+    fn filters(&mut self) -> Parsed<Filter> {
         let mut filters = Vec::new();
         loop {
             self.expect('?')?;
@@ -246,7 +246,7 @@ impl Reader {
             self.expect(')')?;
             self.skip_blanks();
             if !self.take(',') {
-                return Ok(filters);
+                return Ok(Filter::all(filters));
             }
         }
     }
@@ -269,7 +269,7 @@ impl Reader {
         while self.takes_twice('&') {
             filters.push(self.condition()?);
         }
-        Ok(if filters.len() == 1 { filters.remove(0) } else { Filter::All(filters) })
+        Ok(Filter::all(filters))
     }
 
     fn takes_twice(&mut self, c: char) -> bool {
