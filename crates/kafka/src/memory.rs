@@ -16,7 +16,8 @@ const RESERVED_PART: usize = 8;
 ///
 /// An eighth is reserved for records to be sent. An owner that moves records from a consumer to a producer waits for the producer
 /// while the consumer holds what is fetched, and what is fetched is only given back when it is sent: were all memory that of
-/// fetched records, nobody could go on. What is to be sent is always given back, at `delivery.timeout.ms` at the latest.
+/// fetched records, nobody could go on. What is to be sent is given back at `delivery.timeout.ms` at the latest. A worker's
+/// producers have no such limit: those of a cluster that is away keep what they hold, up to `buffer.memory` each, until it is back.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryGovernor(Option<Arc<Budget>>);
 

@@ -62,9 +62,8 @@ pub struct Consumer {
     refresh_failures: u32,
     pub(super) failed: Option<Error>,
     auto_commit_at: Option<Instant>,
-    /// What the owner was told with the last poll, and when.
-    told: Option<(Told, Instant)>,
-    poll_ended: Option<Instant>,
+    /// When the last poll ended, and what the owner was told with it.
+    last_poll: Option<(Instant, Option<Told>)>,
     wakeup: Wakeup,
 }
 
@@ -79,8 +78,7 @@ impl Consumer {
         let mut consumer = Self {
             fetching: Fetching::new(Arc::clone(&cluster), Arc::clone(&config)),
             auto_commit_at: None,
-            told: None,
-            poll_ended: None,
+            last_poll: None,
             config,
             cluster,
             coordinator: None,
@@ -222,18 +220,20 @@ impl Consumer {
     /// Nothing is lost.
     pub async fn poll(&mut self, timeout: Duration) -> Result<Polled> {
         let start = Instant::now();
-        if let Some((told, at)) = self.told.take() {
-            self.cluster.metrics().took(told, start, start - at);
+        if let Some((ended, told)) = self.last_poll.take() {
+            let rest = start - ended;
+            if let Some(told) = told {
+                self.cluster.metrics().took(told, start, rest);
+            }
+            if let Some(group) = &mut self.group {
+                // Positions are looked for while the owner polls, and only that time counts.
+                group.rested(rest);
+            }
         }
         self.cluster.metrics().poll_started(start);
-        if let (Some(group), Some(ended)) = (&mut self.group, self.poll_ended) {
-            // Positions are looked for while the owner polls, and only that time counts.
-            group.rested(start.saturating_duration_since(ended));
-        }
         let polled = self.poll_until(start, start.checked_add(timeout)).await;
         let now = Instant::now();
         self.cluster.metrics().poll_ended(now);
-        self.poll_ended = Some(now);
         let told = match &polled {
             Ok(Polled::Records(batches)) => {
                 self.fetching.measure(batches, now);
@@ -244,7 +244,7 @@ impl Consumer {
             Ok(Polled::Lost(_)) => Some(Told::Lost),
             _ => None,
         };
-        self.told = told.map(|told| (told, now));
+        self.last_poll = Some((now, told));
         polled
     }
 

@@ -39,12 +39,12 @@ impl Group {
         Self { membership, events, untold: None, positions_by: Instant::now(), giving_up: None, watch: Vec::new() }
     }
 
-    /// When the owner is to hear that positions cannot be found.
     /// The owner has not polled for so long.
     pub(super) fn rested(&mut self, time: Duration) {
         self.positions_by += time;
     }
 
+    /// When the owner is to hear that positions cannot be found.
     pub(super) fn positions_by(&self) -> Option<Instant> {
         self.untold.as_ref().map(|_| self.positions_by)
     }

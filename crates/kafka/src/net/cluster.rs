@@ -3,10 +3,10 @@
 //! Counterpart: org.apache.kafka.clients.ClusterConnectionStates.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{ApiKey, MetadataRequest, MetadataResponse, TopicName};
 use kafka_protocol::protocol::{Request, StrBytes};
@@ -392,10 +392,9 @@ impl Cluster {
                 nodes.sort_by_key(|node| self.failures(Place::Node(*node)));
             }
             nodes.retain(|node| self.open_connection(*node, lane).is_none());
-            let attempts = nodes.into_iter().map(|node| {
-                let attempt = async move { Ok((Place::Node(node), self.node_connection(node, lane).await?)) };
-                Box::pin(attempt) as Pin<Box<dyn Future<Output = Result<(Place, Arc<Connection>)>> + Send + '_>>
-            });
+            let attempts = nodes
+                .into_iter()
+                .map(|node| async move { Ok((Place::Node(node), self.node_connection(node, lane).await?)) }.boxed());
             let connecting = first_of(attempts);
             // Those that cannot be reached take no longer than the silence.
             let connected = match silent.as_ref().and_then(|(_, connection)| connection.muted_until()) {
@@ -447,10 +446,7 @@ impl Cluster {
             (1..).zip(&self.config.bootstrap).map(|(id, address)| (-id, address.clone())).collect();
         servers.shuffle(&mut rand::rng());
         let failures = self.failures(place);
-        let attempts = servers.into_iter().map(|(id, address)| {
-            Box::pin(self.bootstrap_attempt(id, address, failures))
-                as Pin<Box<dyn Future<Output = Result<Connection>> + Send + '_>>
-        });
+        let attempts = servers.into_iter().map(|(id, address)| self.bootstrap_attempt(id, address, failures).boxed());
         let connected = first_of(attempts).await;
         let settled = self.settle(place, lane, connected);
         drop(turn);
@@ -467,10 +463,8 @@ impl Cluster {
             let doing = format!("cannot connect to broker {address}");
             return Err(Error::disconnected(doing, "its host name cannot be resolved (client.dns.lookup)"));
         }
-        let attempts = names.into_iter().map(|name| {
-            let attempt = async move { self.dialer().connect(id, &name, failures).await };
-            Box::pin(attempt) as Pin<Box<dyn Future<Output = Result<Connection>> + Send + '_>>
-        });
+        let attempts =
+            names.into_iter().map(|name| async move { self.dialer().connect(id, &name, failures).await }.boxed());
         first_of(attempts).await
     }
 

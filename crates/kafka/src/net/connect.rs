@@ -3,12 +3,12 @@
 //! Counterpart: org.apache.kafka.common.network.ChannelBuilder and org.apache.kafka.clients.ClientUtils.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use kafka_protocol::protocol::{Decodable, Request, StrBytes};
 use rustls::pki_types::ServerName;
@@ -44,9 +44,7 @@ pub(super) struct Dialer<'a> {
 
 /// The first of several attempts that succeeds; each gets a short start over the next, so that a dead one costs little. An attempt that
 /// ends in a refusal ends all.
-pub(super) async fn first_of<'a, T>(
-    attempts: impl IntoIterator<Item = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>>,
-) -> Result<T> {
+pub(super) async fn first_of<'a, T>(attempts: impl IntoIterator<Item = BoxFuture<'a, Result<T>>>) -> Result<T> {
     let mut running = FuturesUnordered::new();
     let mut attempts = attempts.into_iter().peekable();
     let mut last = Error::disconnected("cannot connect to a broker", "none is known");
@@ -99,7 +97,7 @@ impl Dialer<'_> {
                     let opened = open_socket(self.config, target).await;
                     opened.map_err(|error| Error::disconnected(doing(), format!("{error} ({target})")))
                 };
-                Box::pin(attempt) as Pin<Box<dyn Future<Output = Result<TcpStream>> + Send>>
+                attempt.boxed()
             });
             first_of(attempts).await
         };
@@ -236,7 +234,7 @@ mod tests {
 
     use super::*;
 
-    type Attempt = Pin<Box<dyn Future<Output = Result<u8>> + Send>>;
+    type Attempt = BoxFuture<'static, Result<u8>>;
 
     fn dead() -> Attempt {
         Box::pin(std::future::pending())

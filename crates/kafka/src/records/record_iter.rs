@@ -28,7 +28,7 @@ impl<'a> RecordView<'a> {
     }
 
     /// Headers in their order; keys may repeat. A key is text in UTF-8 by its meaning, but brokers take any bytes: a reader replaces what
-    /// is malformed, as Java's does (`String::from_utf8_lossy`), so that one such key does not stop a partition.
+    /// is malformed, as Java's does (`milena_api::data::Str::from_utf8_lossy`), so that one such key does not stop a partition.
     pub fn headers(&self) -> Headers<'a> {
         Headers { bytes: self.headers, pos: 0, left: self.header_count }
     }

@@ -123,14 +123,20 @@ fn equal_settings_share_one_context() {
     assert!(keys.contains("ssl.keystore.location") && keys.contains("no private key"), "{keys}");
 }
 
-#[tokio::test]
-async fn a_changed_store_is_read_again_and_a_broken_one_is_not_taken() {
+/// A folder with a trust store that a test may change, and what has been read of it.
+fn own_trust_store() -> (std::path::PathBuf, std::path::PathBuf, std::sync::Arc<TlsContext>) {
     let folder = std::env::temp_dir().join(format!("milena-tls-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir(&folder).unwrap();
     let path = folder.join("trust.pem");
     std::fs::copy(data("ca.pem"), &path).unwrap();
     let source = StoreSource::File { path: path.clone(), pem: true, password: None, key_password: None };
     let context = TlsContext::shared(settings(None, Some(source))).unwrap();
+    (folder, path, context)
+}
+
+#[tokio::test]
+async fn a_changed_store_is_read_again_and_a_broken_one_is_not_taken() {
+    let (folder, path, context) = own_trust_store();
     let first = context.config().await;
     assert!(std::sync::Arc::ptr_eq(&first, &context.check_again()), "nothing changed");
     std::fs::write(&path, "half a certifi").unwrap();
@@ -148,12 +154,7 @@ async fn a_changed_store_is_read_again_and_a_broken_one_is_not_taken() {
 async fn a_file_system_that_does_not_answer_holds_up_nobody() {
     use std::time::{Duration, Instant};
 
-    let folder = std::env::temp_dir().join(format!("milena-tls-{}", uuid::Uuid::new_v4()));
-    std::fs::create_dir(&folder).unwrap();
-    let path = folder.join("trust.pem");
-    std::fs::copy(data("ca.pem"), &path).unwrap();
-    let source = StoreSource::File { path: path.clone(), pem: true, password: None, key_password: None };
-    let context = TlsContext::shared(settings(None, Some(source))).unwrap();
+    let (folder, path, context) = own_trust_store();
     let first = context.config().await;
     // Whoever reads a pipe waits for somebody who writes.
     std::fs::remove_file(&path).unwrap();

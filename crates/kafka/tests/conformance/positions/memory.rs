@@ -79,8 +79,8 @@ async fn an_answer_larger_than_the_budget_is_read_alone_and_idle_consumers_hold_
     assert_eq!(governor.used(), 0);
 }
 
-rule!(a_paused_partition_gives_memory_back_that_others_wait_for: dev, real);
-async fn a_paused_partition_gives_memory_back_that_others_wait_for(on: Harness) {
+/// A topic whose two partitions have two records each, and memory for one partition's.
+async fn scarce(on: &Harness) -> (String, MemoryGovernor, ConsumerConfig) {
     let topic = on.topic(2, &[]).await;
     let (producer, _completions) = on.producer(&[]);
     for partition in 0..2 {
@@ -90,6 +90,12 @@ async fn a_paused_partition_gives_memory_back_that_others_wait_for(on: Harness) 
     }
     let governor = MemoryGovernor::new(1_000_000);
     let config = ConsumerConfig::from_properties(&on.properties(&[("max.poll.records", "1")])).unwrap();
+    (topic, governor, config)
+}
+
+rule!(a_paused_partition_gives_memory_back_that_others_wait_for: dev, real);
+async fn a_paused_partition_gives_memory_back_that_others_wait_for(on: Harness) {
+    let (topic, governor, config) = scarce(&on).await;
     let mut paused = Consumer::new(config.clone().with_memory(governor.clone())).unwrap();
     paused.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
     assert_eq!(crate::support::read(&mut paused, 1).await.len(), 1);
@@ -113,15 +119,7 @@ async fn a_paused_partition_gives_memory_back_that_others_wait_for(on: Harness) 
 
 rule!(pausing_gives_memory_back_that_others_wait_for_already: dev);
 async fn pausing_gives_memory_back_that_others_wait_for_already(on: Harness) {
-    let topic = on.topic(2, &[]).await;
-    let (producer, _completions) = on.producer(&[]);
-    for partition in 0..2 {
-        for _ in 0..2 {
-            producer.send(&topic, Some(partition), None, None, Some(&vec![b'x'; 400_000]), &[]).await.unwrap();
-        }
-    }
-    let governor = MemoryGovernor::new(1_000_000);
-    let config = ConsumerConfig::from_properties(&on.properties(&[("max.poll.records", "1")])).unwrap();
+    let (topic, governor, config) = scarce(&on).await;
     let mut busy = Consumer::new(config.clone().with_memory(governor.clone())).unwrap();
     busy.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
     assert_eq!(crate::support::read(&mut busy, 1).await.len(), 1);
