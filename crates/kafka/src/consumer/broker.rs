@@ -21,7 +21,7 @@ use crate::net::Lane;
 const PATIENT: u32 = 4;
 /// Longest wait of a fetch whose user has not set one.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
-/// For how long leaders alone are asked once a replica has failed; twice as long each time that another one fails then.
+/// For how long leaders alone are asked once a replica has failed; twice as long each time that it fails again.
 const LEADERS_ONLY: Duration = Duration::from_secs(5);
 /// Sessions that a broker may refuse one after the other before it is asked more slowly.
 const RENEWALS: u32 = 3;
