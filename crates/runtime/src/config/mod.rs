@@ -3,6 +3,7 @@
 mod client_configs;
 mod connector_config;
 mod connector_keys;
+mod distributed_keys;
 mod enrichment;
 mod override_policy;
 mod providers;
@@ -16,6 +17,7 @@ pub use client_configs::{ClientConfigs, ClientKind, worker_admin};
 pub(crate) use connector_config::sink_topics;
 pub use connector_config::{ConnectorConfig, DeadLetterQueueConfig, SinkTopics};
 pub use connector_keys::{ConverterDefault, Defaults, Side, common_keys, connector_keys};
+pub use distributed_keys::distributed_keys;
 pub use enrichment::{BrokenAlias, with_aliases};
 pub use override_policy::OverridePolicy;
 pub use providers::{ConfigData, ConfigProvider};

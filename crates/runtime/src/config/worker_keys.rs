@@ -27,11 +27,11 @@ pub fn worker_keys() -> Result<ConfigDef, ConfigError> {
     ConfigDef::of(keys.chain(topic_tracking_keys()).chain(rest_keys()))
 }
 
-fn key(name: &str, ty: Type, importance: Importance) -> ConfigKey {
+pub(super) fn key(name: &str, ty: Type, importance: Importance) -> ConfigKey {
     ConfigKey::new(name, ty).importance(importance)
 }
 
-fn low(name: &str, ty: Type) -> ConfigKey {
+pub(super) fn low(name: &str, ty: Type) -> ConfigKey {
     key(name, ty, Importance::Low)
 }
 
