@@ -29,7 +29,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("crates/runtime", &["crates/api", "crates/kafka"]),
     ("crates/testkit", &["crates/api", "crates/devbroker", "crates/kafka", "crates/runtime"]),
     ("crates/transforms", &["crates/api"]),
-    ("tests/*", &["crates/api", "crates/kafka", "crates/testkit"]),
+    ("tests/e2e", &["crates/api", "crates/kafka", "crates/testkit"]),
+    ("tests/oracle", &["connectors/file", "crates/api", "crates/converters", "crates/runtime", "crates/transforms"]),
     ("xtask", &[]),
 ];
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use milena_api::data::{Decimal, Map, Schema, SchemaBuilder, Str, Struct, Type, Value, validate_value};
 use serde_json::{Value as Json, json};
 
-use super::Unsupported;
+use crate::Unsupported;
 
 type Read<T> = Result<T, Unsupported>;
 
@@ -17,12 +17,12 @@ fn odd(what: impl std::fmt::Display) -> Unsupported {
 }
 
 /// A text member.
-pub fn text<'j>(json: &'j Json, key: &str) -> &'j str {
+pub(crate) fn text<'j>(json: &'j Json, key: &str) -> &'j str {
     json[key].as_str().unwrap_or_default()
 }
 
 /// A schema; JSON null is none.
-pub fn schema(json: &Json) -> Read<Option<Schema>> {
+pub(crate) fn schema(json: &Json) -> Read<Option<Schema>> {
     if json.is_null() {
         return Ok(None);
     }
@@ -65,7 +65,7 @@ pub fn schema(json: &Json) -> Read<Option<Schema>> {
 }
 
 /// A tagged value; `schema` is that of the place, which structs need.
-pub fn value(json: &Json, place: Option<&Schema>) -> Read<Value> {
+pub(crate) fn value(json: &Json, place: Option<&Schema>) -> Read<Value> {
     let Some(all) = json.as_object() else {
         return if json.is_null() { Ok(Value::Null) } else { Err(odd(format!("no value: {json}"))) };
     };
@@ -135,7 +135,7 @@ pub fn value(json: &Json, place: Option<&Schema>) -> Read<Value> {
 }
 
 /// The JSON of a schema.
-pub fn schema_json(schema: Option<&Schema>) -> Json {
+pub(crate) fn schema_json(schema: Option<&Schema>) -> Json {
     let Some(schema) = schema else { return Json::Null };
     let mut out = json!({"type": schema.ty().name(), "optional": schema.is_optional()});
     let mut set = |key: &str, value: Json| out[key] = value;
@@ -169,7 +169,7 @@ pub fn schema_json(schema: Option<&Schema>) -> Json {
 }
 
 /// The JSON of a value; a struct of another schema than its place's carries its own.
-pub fn value_json(value: &Value, place: Option<&Schema>) -> Json {
+pub(crate) fn value_json(value: &Value, place: Option<&Schema>) -> Json {
     let double = |number: f64, shown: Json| {
         if number.is_finite() { shown } else { json!(milena_api::data::double_text(number)) }
     };
