@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::broker::{self, Broker};
 use crate::tally::{self, Tally};
-use crate::{checks, deps, rest, shell};
+use crate::{checks, deps, diff, rest, shell};
 
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,9 @@ fn suites(extent: Extent) -> Result<Tally> {
         tally::run(command)
     };
     total.add(own_tests(extent, broker.as_ref())?);
+    if broker.is_some() {
+        total.add(diff::check()?);
+    }
     if extent == Extent::Full && broker.is_some() {
         for command in &mut conformance() {
             total.add(run(command)?);

@@ -6,6 +6,7 @@ mod broker;
 mod checks;
 mod ci;
 mod deps;
+mod diff;
 mod fuzz;
 mod rest;
 mod shell;
@@ -30,6 +31,11 @@ const COMMANDS: &[Command] = &[
     ("deps", "check that the crates depend on each other in the permitted directions only", |_| {
         deps::check().map(|()| ExitCode::SUCCESS)
     }),
+    (
+        "diff",
+        "[--seed N] [--cases N] [--kind K]: random cases, compared with what Kafka's own classes answer",
+        diff::run,
+    ),
     ("docs", "write docs/reference, then build the API documentation, where warnings are errors", |_| {
         checks::write_reference(&[])?;
         checks::docs().map(|()| ExitCode::SUCCESS)
