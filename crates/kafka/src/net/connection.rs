@@ -43,6 +43,23 @@ pub(super) struct Reply {
     pub deadline: Option<Instant>,
 }
 
+impl Reply {
+    /// Whether nobody waits for the answer, and it would be too late for anybody.
+    pub(super) fn is_moot(&self) -> bool {
+        self.to.is_closed() && self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+}
+
+/// What a request that is answered may ask of the connection.
+#[derive(Default)]
+struct Terms {
+    memory: Option<Gate>,
+    /// As [`Reply::deadline`].
+    deadline: Option<Instant>,
+    /// As [`Outgoing::departure`].
+    departure: Option<Arc<Departure>>,
+}
+
 /// Grants the memory that an answer takes, before it is read.
 pub(super) struct Gate {
     pub governor: MemoryGovernor,
@@ -243,6 +260,11 @@ impl Connection {
         self.shared.stop.notify_one();
     }
 
+    /// Keeps silent for this long, as the broker wants it.
+    pub(crate) fn mute(&self, time: Duration) {
+        self.shared.mute(time);
+    }
+
     /// Until when the broker wants nothing; requests that are sent before wait here.
     pub(crate) fn muted_until(&self) -> Option<Instant> {
         self.shared.muted_until()
@@ -275,7 +297,12 @@ impl Connection {
             }
             tokio::time::sleep_until(until).await;
         }
-        self.ask(request, version, deadline.saturating_duration_since(Instant::now())).await
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            // A request that cannot be answered in time would only cost others their connection.
+            return Err(Error::timeout(self.doing(R::KEY), format!("not sent within {} ms", timeout.as_millis())));
+        }
+        self.ask(request, version, left).await
     }
 
     /// As [`call`](Self::call), but the time begins when the broker does not want silence any more.
@@ -297,7 +324,8 @@ impl Connection {
         let doing = || self.doing(R::KEY);
         // Declared first: the receiver is gone before this tells of it.
         let mut waiting = Waiting(Some(&self.shared));
-        let reply = self.queue(vec![frame.freeze()], correlation_id, None, Instant::now().checked_add(timeout));
+        let terms = Terms { deadline: Instant::now().checked_add(timeout), ..Terms::default() };
+        let reply = self.queue(vec![frame.freeze()], correlation_id, terms);
         let answered = tokio::time::timeout(timeout, reply).await;
         waiting.0 = None;
         let Ok(answer) = answered else {
@@ -333,22 +361,9 @@ impl Connection {
         cause.unwrap_or_else(|| Cause::Lost("the connection was closed".to_owned())).error(doing)
     }
 
-    fn queue(
-        &self,
-        frame: Vec<Bytes>,
-        correlation_id: i32,
-        memory: Option<Gate>,
-        deadline: Option<Instant>,
-    ) -> oneshot::Receiver<Bytes> {
-        let (to, answer) = oneshot::channel();
-        let reply = Some(Reply { to, memory, deadline });
-        self.shared.push(Outgoing { frame, correlation_id, reply, departure: None, written: None });
-        answer
-    }
-
     /// Queues a frame (with its length) at once; the receiver gets the whole answer without its length.
     pub(crate) fn send(&self, frame: Vec<Bytes>, correlation_id: i32) -> oneshot::Receiver<Bytes> {
-        self.queue(frame, correlation_id, None, None)
+        self.queue(frame, correlation_id, Terms::default())
     }
 
     /// As [`send`](Self::send), for a request that may be held back while it is in the queue.
@@ -358,9 +373,13 @@ impl Connection {
         correlation_id: i32,
         departure: &Arc<Departure>,
     ) -> oneshot::Receiver<Bytes> {
+        self.queue(frame, correlation_id, Terms { departure: Some(Arc::clone(departure)), ..Terms::default() })
+    }
+
+    fn queue(&self, frame: Vec<Bytes>, correlation_id: i32, terms: Terms) -> oneshot::Receiver<Bytes> {
+        let Terms { memory, deadline, departure } = terms;
         let (to, answer) = oneshot::channel();
-        let reply = Some(Reply { to, memory: None, deadline: None });
-        let departure = Some(Arc::clone(departure));
+        let reply = Some(Reply { to, memory, deadline });
         self.shared.push(Outgoing { frame, correlation_id, reply, departure, written: None });
         answer
     }
@@ -374,7 +393,8 @@ impl Connection {
         governor: MemoryGovernor,
     ) -> (oneshot::Receiver<Bytes>, oneshot::Receiver<Grant>) {
         let (granted, grant) = oneshot::channel();
-        (self.queue(frame, correlation_id, Some(Gate { governor, granted }), None), grant)
+        let terms = Terms { memory: Some(Gate { governor, granted }), ..Terms::default() };
+        (self.queue(frame, correlation_id, terms), grant)
     }
 
     /// Whether an answer waits for memory, so that its lateness is not the broker's.

@@ -238,15 +238,21 @@ impl Driver {
                 self.shared.wake.notified().await;
                 continue;
             }
-            while let Some(until) = self.shared.muted_until() {
+            if let Some(until) = self.shared.muted_until() {
                 // Boxed, as what follows: large and rare.
                 Box::pin(tokio::time::sleep_until(until)).await;
+                continue;
             }
             if let Some(renewal) = self.shared.take_renewal() {
                 Box::pin(self.renew(&mut writer, renewal)).await?;
+                // The answers that this has waited for may want silence.
+                continue;
             }
             let Some(outgoing) = self.shared.pop() else { continue };
             let Outgoing { frame, correlation_id, reply, departure, written } = outgoing;
+            if reply.as_ref().is_some_and(Reply::is_moot) {
+                continue;
+            }
             if departure.is_some_and(|departure| !departure.leave()) {
                 continue;
             }

@@ -7,12 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
-use crate::spawn::start_blocking;
+use crate::spawn::{spawn, start_blocking};
 
 type Answer<V> = Result<V, String>;
 
-/// Who asks what is being asked already waits for that answer: a question that takes long holds one thread, and those who gave up waiting
-/// for it leave no thread behind.
+/// Who asks what is being asked already waits for that answer: a question that takes long holds one thread, and one that nobody waits for
+/// when it is its turn takes none.
 pub(super) struct Lookups<K, V> {
     work: fn(&K) -> Answer<V>,
     /// Threads at the same time.
@@ -54,13 +54,17 @@ where
         loop {
             let (mut answer, asking) = self.join(key);
             if let Some(asking) = asking {
-                let turn = self.turns.acquire().await.map_err(|error| error.to_string())?;
-                start_blocking(move || asking.run(turn));
+                spawn(async move {
+                    // Never closed.
+                    if let Ok(turn) = self.turns.acquire().await {
+                        start_blocking(move || asking.run(turn));
+                    }
+                });
             }
             let found = answer.wait_for(Option::is_some).await.ok().and_then(|answer| Option::clone(&answer));
             match found {
                 Some(found) => return found,
-                // Whoever asked gave up before it had a thread, or its runtime has ended.
+                // Nobody waited for it when it was its turn, or the runtime of whoever asked has ended.
                 None => tokio::task::yield_now().await,
             }
         }
@@ -88,6 +92,10 @@ struct Asking<K: Eq + Hash + 'static, V: 'static> {
 
 impl<K: Eq + Hash, V> Asking<K, V> {
     fn run(mut self, turn: SemaphorePermit<'static>) {
+        // One receiver is kept for those who will join; one who joins while this is dropped asks anew.
+        if self.answer.as_ref().is_none_or(|answer| answer.receiver_count() < 2) {
+            return;
+        }
         let found = (self.lookups.work)(&self.key);
         drop(turn);
         let answer = self.answer.take();
@@ -144,11 +152,12 @@ mod tests {
         }
         assert_eq!(NAMES.ask(&other).await, Ok(4));
         assert_eq!(ASKED.load(Ordering::SeqCst), 1);
-        // All threads are taken: others wait, and one that gives up leaves its place to who asks the same.
-        let second = "dead too".to_owned();
+        // All threads are taken: others wait, and one that gives up keeps its place for who asks the same.
+        let (second, forsaken) = ("dead too".to_owned(), "dead and forsaken".to_owned());
         assert_eq!(in_time(NAMES.ask(&second)).await, None);
         assert_eq!(in_time(NAMES.ask(&other)).await, None);
-        assert_eq!(NAMES.open(), 2, "who gave up waiting for a thread is forgotten");
+        assert_eq!(in_time(NAMES.ask(&forsaken)).await, None);
+        assert_eq!(NAMES.open(), 4);
         let (first, third) = (NAMES.ask(&other), NAMES.ask(&other));
         let release = async {
             tokio::task::yield_now().await;
@@ -158,6 +167,9 @@ mod tests {
         let (first, third, ()) = tokio::join!(first, third, release);
         assert_eq!((first, third), (Ok(4), Ok(4)));
         assert_eq!(NAMES.ask(&dead).await, Err("dead".to_owned()));
-        assert_eq!(NAMES.open(), 0);
+        while NAMES.open() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(ASKED.load(Ordering::SeqCst), 3, "what nobody waits for when it is its turn is not asked");
     }
 }

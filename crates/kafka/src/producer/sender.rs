@@ -37,8 +37,6 @@ struct Sent {
 #[derive(Default)]
 struct Node {
     in_flight: usize,
-    /// It asked for a pause.
-    muted_until: Option<Instant>,
     /// Batches have waited for it since.
     keeps_waiting: Option<Instant>,
 }
@@ -140,7 +138,7 @@ impl Sender {
         let (mut drained, job, state, complete, told) = {
             let mut accumulator = self.shared.lock();
             accumulator.wind_up_if_closing();
-            let drained = accumulator.drain(&self.shared.config, now, &metadata, |node| self.room(node, now));
+            let drained = accumulator.drain(&self.shared.config, now, &metadata, |node| self.room(node));
             // A batch that has just been given up may have failed a transaction whose commit was waited for.
             accumulator.wind_up_if_closing();
             let job = if self.job.is_none() { accumulator.next_job() } else { None };
@@ -192,16 +190,12 @@ impl Sender {
         Some(drained.next)
     }
 
-    fn room(&self, node: i32, now: Instant) -> Room {
-        let known = self.nodes.get(&node);
-        if let Some(until) = known.and_then(|node| node.muted_until).filter(|until| *until > now) {
-            return Room::Until(until);
-        }
-        if known.is_some_and(|node| node.in_flight >= self.config().max_in_flight) {
+    fn room(&self, node: i32) -> Room {
+        if self.nodes.get(&node).is_some_and(|node| node.in_flight >= self.config().max_in_flight) {
             return Room::Full;
         }
         match self.shared.cluster.open_connection(node, Lane::Produce) {
-            Some(_) => Room::Yes,
+            Some(connection) => connection.muted_until().map_or(Room::Yes, Room::Until),
             None => Room::Unconnected,
         }
     }
@@ -308,7 +302,13 @@ impl Sender {
         let parcel = Parcel { batches: sent, ids, wires, departure };
         self.requests.push(Box::pin(async move {
             let result = match connection {
-                Some(connection) => produce(&connection, &terms, &parcel).await,
+                Some(connection) => {
+                    let result = produce(&connection, &terms, &parcel).await;
+                    if let Some(answered) = result.as_ref().ok().filter(|answered| !answered.throttle.is_zero()) {
+                        connection.mute(answered.throttle);
+                    }
+                    result
+                }
                 None => Err(Error::disconnected("cannot write records", "the connection was closed")),
             };
             Sent { node, started: now, batches: parcel.batches, result }
@@ -325,9 +325,6 @@ impl Sender {
                 let throttled = i32::try_from(answered.throttle.as_millis()).unwrap_or(i32::MAX);
                 let latency = now.saturating_duration_since(sent.started);
                 self.shared.cluster.metrics().produce_answered(now, latency, throttled);
-                if !answered.throttle.is_zero() {
-                    node.muted_until = Some(now + answered.throttle);
-                }
                 answered.learn(&self.shared.cluster, &sent.batches);
                 let answers = std::mem::take(&mut answered.batches);
                 let mut accumulator = self.shared.lock();

@@ -179,6 +179,8 @@ pub(in crate::producer) struct Transaction {
     started: bool,
     /// It may as well not, as nothing that it was asked was answered.
     in_doubt: bool,
+    /// A request that was given up may still arrive, and would begin a transaction that nobody ends; a raised epoch keeps it out.
+    may_reopen: bool,
     /// The epoch must be raised before the next transaction.
     needs_raise: bool,
     /// To be told to the coordinator before anything is written there.
@@ -198,6 +200,7 @@ impl Transaction {
             v2: false,
             started: false,
             in_doubt: false,
+            may_reopen: false,
             needs_raise: false,
             new_partitions: Vec::new(),
             enrolled: Vec::new(),
@@ -318,8 +321,7 @@ impl Transaction {
     pub(in crate::producer) fn is_open(&self) -> bool {
         match self.state {
             State::InTransaction | State::Committing | State::Aborting | State::Failed(_) => true,
-            // Raising the epoch may be what ends it.
-            State::Initializing { raise } => raise,
+            State::Initializing { .. } => self.may_reopen,
             State::Uninitialized | State::Ready | State::Over(_) => false,
         }
     }
@@ -482,6 +484,7 @@ impl Accumulator {
         match done {
             Ok(Done::Identified(identity)) => {
                 if matches!(transaction.state, State::Initializing { .. }) {
+                    transaction.may_reopen = false;
                     transaction.v2 = v2;
                     transaction.state = State::Ready;
                     if let Some((_, answer)) = &transaction.call {
@@ -531,7 +534,7 @@ impl Accumulator {
                 let in_doubt = in_doubt && !transaction.v2;
                 transaction.in_doubt = in_doubt && !transaction.started;
                 transaction.started |= in_doubt;
-                // Another epoch keeps out a request that comes late.
+                transaction.may_reopen |= in_doubt;
                 transaction.needs_raise |= in_doubt;
             }
             // It is being aborted already, and what failed was not that.
