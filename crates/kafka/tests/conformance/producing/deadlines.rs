@@ -143,9 +143,17 @@ async fn max_block_bounds_the_wait_for_a_broker(_on: Harness) {
 rule!(memory_that_does_not_come_ends_the_wait_in_time: own; fault);
 async fn memory_that_does_not_come_ends_the_wait_in_time(mut on: Harness) {
     let topic = on.topic(1, &[]).await;
-    let settings = [("max.block.ms", "800"), ("buffer.memory", "20000"), ("batch.size", "20000")];
+    let settings = [
+        ("max.block.ms", "800"),
+        ("buffer.memory", "20000"),
+        ("batch.size", "20000"),
+        ("linger.ms", "0"),
+        ("request.timeout.ms", "5000"),
+        ("delivery.timeout.ms", "8000"),
+    ];
     let (producer, _) = on.producer(&settings);
     producer.ensure_topic(&topic).await.unwrap();
+    // A record that is given up gives its memory back.
     on.with_real(|broker| broker.pause()).await.unwrap();
     let waiting = producer.enqueue(&topic, Some(0), None, None, Some(b"0"), &[]).await.unwrap();
     producer.flush().await.err();
@@ -253,4 +261,22 @@ async fn requests_behind_a_stuck_one_that_never_left_are_not_written(on: Harness
     // What is on its way still arrives, or not; no more than that.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(on.end(&topic).await <= 1 + i64::try_from(maybe).unwrap());
+}
+
+rule!(a_producer_above_its_quota_keeps_silent_for_as_long_as_it_is_told: dev; fault);
+async fn a_producer_above_its_quota_keeps_silent_for_as_long_as_it_is_told(on: Harness) {
+    let topic = on.topic(1, &[]).await;
+    // Nothing is read from the connection for longer than a request may take.
+    let (producer, _) = on.producer(&[("linger.ms", "0"), ("request.timeout.ms", "600")]);
+    on.dev_broker().faults().add(Fault::on(Api::Produce, FaultAction::Throttle(Duration::from_millis(1500))));
+    producer.send(&topic, Some(0), None, None, Some(b"0"), &[]).await.unwrap();
+    let told = Instant::now();
+    let sent = producer.send(&topic, Some(0), None, None, Some(b"1"), &[]).await.unwrap();
+    assert!(told.elapsed() > Duration::from_millis(1300), "{:?}", told.elapsed());
+    assert_eq!(sent.offset, Some(1));
+    let metrics = producer.metrics();
+    let value = |name: &str| metrics.iter().find(|metric| metric.name == name && metric.tags.len() == 1).unwrap().value.number();
+    assert_eq!(value("produce-throttle-time-max"), Some(1500.0));
+    assert_eq!(value("record-retry-total"), Some(0.0));
+    producer.close(PATIENCE).await.unwrap();
 }

@@ -1,7 +1,9 @@
 //! Which partition and which topic a record goes to, and whether its write is waited for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use milena_devbroker::{Api, DevBrokerConfig, Fault, FaultAction};
 use milena_kafka::consumer::StartOffset;
 use milena_testkit::reference;
 
@@ -111,5 +113,41 @@ async fn a_topic_that_is_made_anew_is_written_from_its_beginning(on: Harness) {
     consumer.assign(vec![(at(&topic, 0), StartOffset::Earliest)]);
     let values: Vec<String> = read(&mut consumer, 10).await.into_iter().map(|(_, _, value)| value).collect();
     assert_eq!(values, (10..20).map(|number| number.to_string()).collect::<Vec<_>>());
+    producer.close(PATIENCE).await.unwrap();
+}
+
+rule!(a_broker_that_takes_nothing_gets_no_records_without_key: dev; fault);
+async fn a_broker_that_takes_nothing_gets_no_records_without_key(_on: Harness) {
+    let on = Harness::dev_with(DevBrokerConfig { nodes: 2, ..DevBrokerConfig::default() }).await;
+    let topic = on.topic(2, &[("min.insync.replicas", "1")]).await;
+    let admin = on.admin(&[]);
+    let described = admin.describe_topic(&topic).await.unwrap();
+    let leader = described.partitions[1].leader.unwrap();
+    assert_ne!(described.partitions[0].leader.unwrap(), leader, "each leads one partition");
+    on.dev_broker().faults().add(Fault::on(Api::Produce, FaultAction::Stall).node(leader).always());
+    let settings = [("batch.size", "200"), ("linger.ms", "0"), ("partitioner.availability.timeout.ms", "100")];
+    let (producer, _) = on.producer(&settings);
+    let mut stuck = Vec::new();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    // As soon as the client knows, it writes where records are taken: twenty in a row would else be a wonder.
+    let mut in_a_row = 0;
+    while in_a_row < 20 {
+        let mut sending = producer.enqueue(&topic, None, None, None, Some(&[b'v'; 150]), &[]).await.unwrap();
+        match tokio::time::timeout(Duration::from_millis(300), &mut sending).await {
+            Ok(sent) => {
+                assert_eq!(sent.unwrap().partition, 0);
+                in_a_row += 1;
+            }
+            Err(_) => {
+                in_a_row = 0;
+                stuck.push(sending);
+            }
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{} records are stuck", stuck.len());
+    }
+    on.dev_broker().faults().clear();
+    for sending in stuck {
+        sending.await.unwrap();
+    }
     producer.close(PATIENCE).await.unwrap();
 }
