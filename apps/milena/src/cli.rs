@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::transform::TryOptions;
+
 /// What is to be done.
 pub enum Command {
     /// Run a standalone worker.
@@ -21,6 +23,8 @@ pub enum Command {
     Broker(BrokerOptions),
     /// List plug-ins.
     PluginsList,
+    /// Send records through transformations.
+    TransformTry(TryOptions),
 }
 
 /// Kafka Connect, rebuilt in Rust: one binary in place of a Kafka Connect worker.
@@ -54,12 +58,23 @@ enum Verb {
         #[command(subcommand)]
         verb: PluginsVerb,
     },
+    /// Try transformations out.
+    Transform {
+        #[command(subcommand)]
+        verb: TransformVerb,
+    },
 }
 
 #[derive(Subcommand)]
 enum PluginsVerb {
     /// List all plug-ins with their kinds and versions.
     List,
+}
+
+#[derive(Subcommand)]
+enum TransformVerb {
+    /// Show what a connector's transformations make of records: before, after each step, and in the end.
+    Try(TryOptions),
 }
 
 /// Options of `milena dev`.
@@ -157,6 +172,7 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, ExitCode> 
         Verb::Dev(options) => Ok(Command::Dev(options)),
         Verb::Broker(options) => Ok(Command::Broker(options)),
         Verb::Plugins { verb: PluginsVerb::List } => Ok(Command::PluginsList),
+        Verb::Transform { verb: TransformVerb::Try(options) } => Ok(Command::TransformTry(options)),
     }
 }
 

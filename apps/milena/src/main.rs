@@ -6,6 +6,7 @@ mod dev;
 mod process;
 mod signals;
 mod standalone;
+mod transform;
 mod worker;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         Ok(cli::Command::Dev(options)) => dev::main(options),
         Ok(cli::Command::Broker(options)) => broker::main(options),
         Ok(cli::Command::PluginsList) => standalone::list_plugins(),
+        Ok(cli::Command::TransformTry(options)) => transform::main(&options),
         Err(exit) => exit,
     }
 }

@@ -27,7 +27,7 @@ use super::source_task::SourceTaskRunner;
 use super::task::TaskStatusWriter;
 use super::topic_creation::TopicCreation;
 use super::topic_tracker::TopicTracker;
-use super::transformation_chain::{TransformationChain, TransformationStage};
+use super::transformation_chain::TransformationChain;
 use crate::config::{
     ClientConfigs, ConnectorConfig, Side, SinkTopics, TopicCreationGroups, Transformed, WorkerConfig, with_prefix,
 };
@@ -244,7 +244,7 @@ impl TaskBuilder {
         let plugin = self.0.registry.connector(class, range.as_ref())?;
         status.version = Some(plugin.version.clone());
         let converters = self.converters(connector_config)?;
-        let chain = self.chain(connector_config, &config)?;
+        let chain = TransformationChain::build(&self.0.registry, connector_config, &config)?;
         let clients = self.clients(&id.connector, connector_config);
         match &plugin.factory {
             Factory::Source { task, .. } => {
@@ -444,50 +444,6 @@ impl TaskBuilder {
         let found = self.0.registry.plugin(kind, class, range)?;
         Ok(Arc::clone(found))
     }
-
-    fn chain(&self, connector: &ConfigMap, config: &ConnectorConfig) -> Result<TransformationChain> {
-        let mut stages = Vec::new();
-        for alias in config.transforms() {
-            let mut own = with_prefix(connector, &format!("transforms.{alias}."));
-            let class = own.get("type").cloned().unwrap_or_default();
-            let range = version_range(&own, "plugin.version")?;
-            let plugin = self.plugin(PluginKind::Transformation, &class, range.as_ref())?;
-            let Factory::Transformation(make) = &plugin.factory else {
-                return Err(Error::fatal(format!("{class} is not a transformation")));
-            };
-            let predicate = own.shift_remove("predicate");
-            let negate = own.shift_remove("negate").is_some_and(|negate| negate.trim().eq_ignore_ascii_case("true"));
-            let predicate = match predicate {
-                Some(alias) => Some((self.predicate(connector, config, &alias)?, negate)),
-                None => None,
-            };
-            let mut transformation = make()?;
-            transformation.configure(&own)?;
-            stages.push(TransformationStage { transformation, class: Arc::from(plugin.class.as_str()), predicate });
-        }
-        Ok(TransformationChain::new(stages))
-    }
-
-    fn predicate(
-        &self,
-        connector: &ConfigMap,
-        config: &ConnectorConfig,
-        alias: &str,
-    ) -> Result<Box<dyn milena_api::transform::Predicate>> {
-        if !config.predicates().iter().any(|known| known == alias) {
-            return Err(Error::config(format!("Unknown configuration 'predicates.{alias}.type'")));
-        }
-        let own = with_prefix(connector, &format!("predicates.{alias}."));
-        let class = own.get("type").cloned().unwrap_or_default();
-        let range = version_range(&own, "plugin.version")?;
-        let plugin = self.plugin(PluginKind::Predicate, &class, range.as_ref())?;
-        let Factory::Predicate(make) = &plugin.factory else {
-            return Err(Error::fatal(format!("{class} is not a predicate")));
-        };
-        let mut predicate = make()?;
-        predicate.configure(&own)?;
-        Ok(predicate)
-    }
 }
 
 /// What both kinds of tasks are built from.
@@ -499,11 +455,6 @@ struct TaskParts<'a> {
     chain: TransformationChain,
     clients: ClientConfigs<'a>,
     status: TaskStatusWriter,
-}
-
-fn version_range(config: &ConfigMap, key: &str) -> Result<Option<VersionRange>> {
-    let range = VersionRange::required(config.get(key).map(String::as_str));
-    range.map_err(|error| Error::config(format!("Invalid version range for {key}: {error}")))
 }
 
 fn error_config(config: &ConnectorConfig) -> ErrorConfig {
@@ -527,4 +478,10 @@ fn subscription(config: &ConnectorConfig) -> Result<Subscription> {
             Ok(Subscription::Pattern(Arc::new(move |topic: &str| whole.is_match(topic).unwrap_or(false))))
         }
     }
+}
+
+/// The versions of a plug-in that a configuration asks for.
+pub(super) fn version_range(config: &ConfigMap, key: &str) -> Result<Option<VersionRange>> {
+    let range = VersionRange::required(config.get(key).map(String::as_str));
+    range.map_err(|error| Error::config(format!("Invalid version range for {key}: {error}")))
 }

@@ -24,4 +24,4 @@ pub(crate) use errors::from_kafka;
 pub use instances::{MadeTaskConfigs, Worker};
 pub use submitted_records::{SourceOffsets, SubmittedRecords};
 pub use task::{TaskControl, TaskState};
-pub use transformation_chain::TransformationChain;
+pub use transformation_chain::{TransformationChain, TransformationStage};

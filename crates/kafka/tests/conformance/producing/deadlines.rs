@@ -275,7 +275,9 @@ async fn a_producer_above_its_quota_keeps_silent_for_as_long_as_it_is_told(on: H
     assert!(told.elapsed() > Duration::from_millis(1300), "{:?}", told.elapsed());
     assert_eq!(sent.offset, Some(1));
     let metrics = producer.metrics();
-    let value = |name: &str| metrics.iter().find(|metric| metric.name == name && metric.tags.len() == 1).unwrap().value.number();
+    let value = |name: &str| {
+        metrics.iter().find(|metric| metric.name == name && metric.tags.len() == 1).unwrap().value.number()
+    };
     assert_eq!(value("produce-throttle-time-max"), Some(1500.0));
     assert_eq!(value("record-retry-total"), Some(0.0));
     producer.close(PATIENCE).await.unwrap();
