@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("crates/transforms", &["crates/api"]),
     ("tests/e2e", &["crates/api", "crates/kafka", "crates/testkit"]),
     ("tests/oracle", &["connectors/file", "crates/api", "crates/converters", "crates/runtime", "crates/transforms"]),
+    ("tests/parsers", &["crates/api", "crates/converters", "crates/rest", "crates/runtime", "crates/transforms"]),
     ("xtask", &[]),
 ];
 

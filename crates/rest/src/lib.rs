@@ -14,6 +14,8 @@ mod config;
 mod cors;
 mod entities;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod json;
 mod listeners;
 mod media;

@@ -2,6 +2,8 @@
 
 pub mod config;
 pub mod errors;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod herder;
 pub mod logging;
 pub mod plugins;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use fancy_regex::Regex;
-use milena_api::config::{ConfigDef, ConfigMap, Type, Validator, compile_java_regex};
+use milena_api::config::{ConfigDef, ConfigMap, Type, Validator, compile_java_regex, compile_java_regex_whole};
 use milena_api::error::{Error, Result};
 use milena_api::record::Record;
 use milena_api::transform::{Outcome, Transformation};
@@ -67,12 +67,15 @@ impl RegexRouter {
 
 /// Matches only texts that `pattern` matches as a whole.
 pub(crate) fn whole(key: &str, pattern: &str) -> Result<Regex> {
-    let wrapped = format!("\\A(?:{pattern})\\z");
-    compile(key, &wrapped)
+    compile_java_regex_whole(pattern).map_err(|why| refused(key, pattern, &why))
 }
 
 pub(crate) fn compile(key: &str, pattern: &str) -> Result<Regex> {
-    compile_java_regex(pattern).map_err(|why| invalid(key, pattern, format!("Invalid regex: {why}")).into())
+    compile_java_regex(pattern).map_err(|why| refused(key, pattern, &why))
+}
+
+fn refused(key: &str, pattern: &str, why: &str) -> Error {
+    invalid(key, pattern, format!("Invalid regex: {why}")).into()
 }
 
 impl Transformation for RegexRouter {

@@ -5,6 +5,7 @@
 use fancy_regex::Regex;
 use milena_api::config::{
     ConfigDef, ConfigError, ConfigKey, ConfigMap, Importance, Parsed, Type, Validator, compile_java_regex,
+    compile_java_regex_whole,
 };
 use milena_api::{Error, Result};
 
@@ -83,7 +84,7 @@ fn group(name: &str, config: &ConfigMap, default: Option<&TopicCreationGroup>) -
             Some(_) => parsed.list(&format!("{prefix}{key}"))?.join("|"),
             None => otherwise.to_owned(),
         };
-        whole(&pattern).map_err(|reason| {
+        compile_java_regex_whole(&pattern).map_err(|reason| {
             Error::config(format!(
                 "Invalid value {pattern} for configuration {prefix}{key}: Syntax error in regular expression: {reason}"
             ))
@@ -100,12 +101,6 @@ fn group(name: &str, config: &ConfigMap, default: Option<&TopicCreationGroup>) -
             .filter(|(key, _)| !matches!(key.as_str(), "include" | "exclude" | "partitions" | "replication.factor"))
             .collect(),
     })
-}
-
-/// A pattern that is to match a whole name.
-fn whole(pattern: &str) -> Result<Regex, String> {
-    compile_java_regex(pattern)?;
-    compile_java_regex(&format!("\\A(?:{pattern})\\z"))
 }
 
 fn keys(prefix: &str, default: Option<&TopicCreationGroup>) -> Result<ConfigDef, ConfigError> {

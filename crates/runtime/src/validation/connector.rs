@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use milena_api::config::{ConfigDef, ConfigInput, ConfigKey, ConfigValue, Type, compile_java_regex};
+use milena_api::config::{ConfigDef, ConfigInput, ConfigKey, ConfigValue, Type, compile_java_regex_whole};
 use milena_api::converter::ConverterRole;
 use milena_api::plugin::{Factory, Plugin, PluginKind};
 use milena_api::{Error, ErrorKind};
@@ -240,10 +240,9 @@ fn check_sink(config: &ConfigInput, values: &mut Values) -> Result<(), Error> {
     }
     if let Some(regex) = regex {
         // An invalid pattern ends the request, as it does in Java.
-        let compiled =
-            compile_java_regex(regex).and_then(|_| compile_java_regex(&format!("\\A(?:{regex})\\z"))).map_err(
-                |message| Error::new(ErrorKind::Config, message).with_class("java.util.regex.PatternSyntaxException"),
-            )?;
+        let compiled = compile_java_regex_whole(regex).map_err(|message| {
+            Error::new(ErrorKind::Config, message).with_class("java.util.regex.PatternSyntaxException")
+        })?;
         if compiled.is_match(dead_letters).unwrap_or(false) {
             add(
                 "topics.regex",

@@ -21,6 +21,7 @@ impl Item {
 impl Parser {
     /// A class; the parser stands behind its `[`.
     pub(super) fn class(&mut self) -> Result<String> {
+        self.deeper()?;
         let mut out = String::from("[");
         if self.take('^') {
             out.push('^');
@@ -34,6 +35,7 @@ impl Parser {
             match c {
                 ']' if members > 0 => {
                     self.at += 1;
+                    self.depth -= 1;
                     out.push(']');
                     return Ok(self.cased(out));
                 }

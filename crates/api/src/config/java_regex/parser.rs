@@ -28,6 +28,9 @@ pub(super) struct Atom {
     pub(super) atomic: bool,
 }
 
+/// The engine has a limit, too.
+const MAX_DEPTH: usize = 200;
+
 /// Reads a pattern once and writes its translation.
 pub(super) struct Parser {
     pub(super) chars: Vec<char>,
@@ -36,7 +39,7 @@ pub(super) struct Parser {
     pub(super) flags: Flags,
     pub(super) groups: usize,
     pub(super) names: Vec<String>,
-    depth: usize,
+    pub(super) depth: usize,
     /// The match has to reach the end of the text, so a `$` that ends the pattern is the end of the text.
     whole: bool,
 }
@@ -72,6 +75,15 @@ impl Parser {
         let found = self.peek() == Some(wanted);
         self.at += usize::from(found);
         found
+    }
+
+    /// Steps into a group or class. Java's limit is the size of its stack.
+    pub(super) fn deeper(&mut self) -> Result<()> {
+        if self.depth == MAX_DEPTH {
+            return Err(Mistake::new(format!("Groups and classes are nested more than {MAX_DEPTH} deep"), self.at));
+        }
+        self.depth += 1;
+        Ok(())
     }
 
     fn alternatives(&mut self) -> Result<()> {
@@ -223,7 +235,7 @@ impl Parser {
             self.groups += 1;
             self.out.push('(');
         }
-        self.depth += 1;
+        self.deeper()?;
         let inside = self.out.len();
         self.alternatives()?;
         let empty = self.out.len() == inside;
