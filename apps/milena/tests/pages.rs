@@ -1,13 +1,15 @@
-//! The examples in `docs/transforms`: what a page says becomes of a record has to become of it.
+//! The examples in `docs/transforms`: what a page says becomes of a record has to become of it, and every transformation has a page.
 //!
 //! An example is three fenced blocks, `json before`, `properties` with the chain and `json after`, in the form of `milena transform try`. `null`
 //! after a chain means that the record is dropped.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "an example that cannot be read fails the test")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use milena_api::plugin::PluginKind;
 use serde_json::Value as Json;
 
 struct Example {
@@ -52,17 +54,23 @@ fn tried(example: &Example, place: &str) -> Json {
 }
 
 #[test]
-fn every_example_is_true() {
+fn every_transformation_has_a_page_and_every_example_is_true() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/transforms");
-    let mut seen = 0;
+    let plugins = milena_bundle::plugins().into_iter().filter(|plugin| plugin.kind() == PluginKind::Transformation);
+    // A page is about the key and the value form of a class.
+    let mut without_example: BTreeSet<String> =
+        plugins.map(|plugin| plugin.class.split('$').next().unwrap_or_default().to_owned()).collect();
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
         for (number, example) in (1..).zip(&examples(&std::fs::read_to_string(&path).unwrap())) {
             let place = format!("{}, example {number}", path.display());
             let after = tried(example, &place);
             assert!(after == example.after, "{place}:\nis       {after}\nexpected {}", example.after);
-            seen += 1;
+            let classes = example.chain.lines().filter_map(|line| line.split_once(".type=").map(|(_, class)| class));
+            for class in classes {
+                without_example.remove(class.split('$').next().unwrap_or_default());
+            }
         }
     }
-    assert!(seen >= 5, "{seen} examples in {}", folder.display());
+    assert!(without_example.is_empty(), "no page in docs/transforms has an example of {without_example:?}");
 }

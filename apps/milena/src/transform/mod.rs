@@ -62,12 +62,12 @@ fn try_all(options: &TryOptions) -> Result<bool> {
     let mut all_well = true;
     for (number, record) in (1..).zip(records(&options.records)?) {
         let mut record = json.read(&record).with_context(|| format!("record {number}"))?;
-        let tried = try_one(&mut chain, &mut record, &mut json)?;
+        let tried = try_one(&mut chain, &mut record, &mut json);
         all_well &= tried.failure.is_none();
         let printed = match options.output {
             Output::Steps => write_steps(&mut out, number, &tried),
             Output::Json => match &tried.failure {
-                None => writeln!(out, "{}", tried.after),
+                None => writeln!(out, "{}", tried.after.unwrap_or_default()),
                 Some(failure) => {
                     eprintln!("record {number}: {failure}");
                     Ok(())
@@ -88,14 +88,15 @@ struct Tried {
     before: Json,
     /// Title of each step, and the record after it if that says more than the title.
     steps: Vec<(String, Option<Json>)>,
-    /// Null if it was dropped.
-    after: Json,
+    /// The record in the end, null if it was dropped; none if JSON cannot hold it.
+    after: Option<Json>,
     failure: Option<String>,
 }
 
-fn try_one(chain: &mut TransformationChain, record: &mut TriedRecord, json: &mut RecordJson) -> Result<Tried> {
-    let before = json.write(record)?;
-    let mut tried = Tried { after: before.clone(), before, steps: Vec::new(), failure: None };
+fn try_one(chain: &mut TransformationChain, record: &mut TriedRecord, json: &mut RecordJson) -> Tried {
+    let before = json.write(record).unwrap_or_default();
+    let mut tried = Tried { after: Some(before.clone()), before, steps: Vec::new(), failure: None };
+    let mut unwritable = None;
     for stage in chain.stages() {
         let title = format!("{} ({})", stage.alias, stage.class);
         match stage.applies(record.get()) {
@@ -106,30 +107,35 @@ fn try_one(chain: &mut TransformationChain, record: &mut TriedRecord, json: &mut
             }
             Err(error) => {
                 tried.failure = Some(format!("predicate of {title}: {}", error.trace()));
-                return Ok(tried);
+                return tried;
             }
         }
         match stage.transformation.apply(record.get_mut()) {
             Ok(Outcome::Keep) => {
-                let after = json.write(record)?;
-                match after == tried.after {
-                    true => tried.steps.push((format!("{title}: unchanged"), None)),
-                    false => tried.steps.push((title, Some(after.clone()))),
-                }
-                tried.after = after;
+                let after = json.write(record);
+                tried.steps.push(match &after {
+                    Ok(after) if Some(after) == tried.after.as_ref() => (format!("{title}: unchanged"), None),
+                    Ok(after) => (title, Some(after.clone())),
+                    Err(why) => (format!("{title}: JSON cannot hold what comes of it: {why:#}"), None),
+                });
+                (tried.after, unwritable) = match after {
+                    Ok(after) => (Some(after), None),
+                    Err(why) => (None, Some(format!("JSON cannot hold what comes of it: {why:#}"))),
+                };
             }
             Ok(Outcome::Drop) => {
                 tried.steps.push((format!("{title}: dropped"), None));
-                tried.after = Json::Null;
-                return Ok(tried);
+                tried.after = Some(Json::Null);
+                return tried;
             }
             Err(error) => {
                 tried.failure = Some(format!("{title}: {}", error.trace()));
-                return Ok(tried);
+                return tried;
             }
         }
     }
-    Ok(tried)
+    tried.failure = unwritable;
+    tried
 }
 
 fn write_steps(out: &mut impl Write, number: usize, tried: &Tried) -> std::io::Result<()> {

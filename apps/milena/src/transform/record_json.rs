@@ -1,7 +1,6 @@
 //! Records as JSON that people write and read.
 
 use anyhow::{Context, Result, bail};
-use milena_api::config::ConfigMap;
 use milena_api::converter::{Converter, ConverterRole};
 use milena_api::data::{Schema, SchemaAndValue, Str, Value};
 use milena_api::header::Header;
@@ -48,7 +47,9 @@ impl RecordJson {
             let plugin = registry.plugin(PluginKind::Converter, CONVERTER, None)?;
             let Factory::Converter(make) = &plugin.factory else { bail!("{CONVERTER} is not a converter") };
             let mut converter = make()?;
-            let config = ConfigMap::from_iter([("schemas.enable".to_owned(), schemas.to_owned())]);
+            // Defaults are for the transformations to put in.
+            let config = [("schemas.enable", schemas), ("replace.null.with.default", "false")];
+            let config = config.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect();
             converter.configure(&config, ConverterRole::Value)?;
             Ok(converter)
         };
