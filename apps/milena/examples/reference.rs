@@ -60,7 +60,7 @@ fn connectors() -> Result<String> {
             Factory::Source { connector, .. } => connector()?.config()?,
             _ => continue,
         };
-        section(&mut page, &plugin, &format!("A {}.", plugin.kind().name()), &definition)?;
+        section(&mut page, plugin.simple_name(), &plugin, &format!("A {}.", plugin.kind().name()), &definition)?;
     }
     Ok(page)
 }
@@ -85,7 +85,7 @@ fn converters() -> Result<String> {
             (PluginKind::Converter, false) => "For keys and values.",
             _ => "For headers.",
         };
-        section(&mut page, plugin, roles, &definition.unwrap_or_default())?;
+        section(&mut page, plugin.simple_name(), plugin, roles, &definition.unwrap_or_default())?;
     }
     Ok(page)
 }
@@ -95,28 +95,60 @@ fn transforms() -> Result<String> {
         "{HEAD}# Transformations and predicates\nSettings carry the prefix `transforms.<alias>.` or `predicates.<alias>.`. Every transformation also has \
          `predicate`, the alias of a predicate that decides which records it sees, and `negate`.\n"
     );
-    let mut last = String::new();
-    for plugin in of_kinds(&[PluginKind::Transformation, PluginKind::Predicate]) {
+    let plugins = of_kinds(&[PluginKind::Transformation, PluginKind::Predicate]);
+    let mut at = 0;
+    while let Some(plugin) = plugins.get(at) {
         let (base, nested) = plugin.class.split_once('$').unwrap_or((&plugin.class, ""));
-        // `$Key` and `$Value` have one definition: they differ in what they look at.
-        if base == last {
-            continue;
+        let definition = definition_of(plugin)?;
+        // `$Key` and `$Value` have one definition where they differ only in what they look at.
+        let mut forms = vec![nested];
+        while let Some(next) = plugins.get(at + forms.len()) {
+            let form = next.class.strip_prefix(base).and_then(|rest| rest.strip_prefix('$'));
+            let Some(form) = form.filter(|_| !nested.is_empty()) else { break };
+            if names(&definition_of(next)?) != names(&definition) {
+                break;
+            }
+            forms.push(form);
         }
-        last = base.to_owned();
-        let definition = match &plugin.factory {
-            Factory::Transformation(make) => make()?.config()?,
-            Factory::Predicate(make) => make()?.config()?,
-            _ => continue,
-        };
-        let about = match (plugin.kind(), nested) {
+        at += forms.len();
+        let about = match (plugin.kind(), &*forms) {
             (PluginKind::Predicate, _) => "A predicate.".to_owned(),
-            (_, "") => "A transformation.".to_owned(),
-            _ => format!("A transformation, as `{base}$Key` for the key and `{base}$Value` for the value."),
+            (_, [_]) => "A transformation.".to_owned(),
+            _ => {
+                let form = |form: &&str| format!("`{base}${form}` for the {}", form.to_lowercase());
+                format!("A transformation, as {}.", forms.iter().map(form).collect::<Vec<_>>().join(" and "))
+            }
         };
-        let named = Plugin::new(base, plugin.version.clone(), plugin.factory.clone());
-        section(&mut page, &named, &about, &definition)?;
+        let class = if forms.len() > 1 { base } else { &plugin.class };
+        let named = Plugin::new(class, plugin.version.clone(), plugin.factory.clone());
+        // Two packages may have a class of one name.
+        let same = |other: &&Plugin| {
+            other
+                .class
+                .split('$')
+                .next()
+                .is_some_and(|other| other != base && other.rsplit('.').next() == base.rsplit('.').next())
+        };
+        let simple = class.rsplit('.').next().unwrap_or(class);
+        let title = match plugins.iter().find(same) {
+            Some(_) if base.starts_with("io.confluent.") => format!("{simple} of Confluent"),
+            _ => simple.to_owned(),
+        };
+        section(&mut page, &title, &named, &about, &definition)?;
     }
     Ok(page)
+}
+
+fn definition_of(plugin: &Plugin) -> Result<ConfigDef> {
+    Ok(match &plugin.factory {
+        Factory::Transformation(make) => make()?.config()?,
+        Factory::Predicate(make) => make()?.config()?,
+        _ => ConfigDef::new(),
+    })
+}
+
+fn names(definition: &ConfigDef) -> Vec<String> {
+    definition.keys().map(|key| format!("{} {:?}", key.name(), key.default_parsed())).collect()
 }
 
 fn worker() -> Result<String> {
@@ -194,8 +226,8 @@ fn of_kinds(kinds: &[PluginKind]) -> Vec<Plugin> {
     found
 }
 
-fn section(page: &mut String, plugin: &Plugin, about: &str, definition: &ConfigDef) -> Result<()> {
-    write!(page, "\n## {}\n`{}`, version {}. {about}\n\n", plugin.simple_name(), plugin.class, plugin.version)?;
+fn section(page: &mut String, title: &str, plugin: &Plugin, about: &str, definition: &ConfigDef) -> Result<()> {
+    write!(page, "\n## {title}\n`{}`, version {}. {about}\n\n", plugin.class, plugin.version)?;
     if definition.is_empty() {
         page.push_str("It declares no settings.\n");
         return Ok(());
