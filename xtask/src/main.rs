@@ -43,7 +43,7 @@ const COMMANDS: &[Command] = &[
     ("full", "as ci, with release builds and the long tests (millions of lines)", |_| ci::run(ci::Extent::Full)),
     (
         "fuzz",
-        "[--runs N] [target]…: 10 million inputs, or N, for what reads answers of brokers (nightly, cargo-fuzz)",
+        "[--runs N] [client] [parsers] [target]…: 10 million inputs, or N, for the client and for each parser (nightly, cargo-fuzz)",
         fuzz::run,
     ),
     ("quick", "the checks that need no build, in a few seconds", |_| ci::quick()),

@@ -2,6 +2,8 @@
 //!
 //! `tests/mutations.rs` gives them a few thousand changed inputs each time; the fuzz targets of `fuzz/` give them millions.
 
+mod inputs;
+
 use std::path::Path;
 
 use bytes::Bytes;
@@ -13,6 +15,8 @@ use milena_api::record::{ConnectRecord, SourceRecord};
 use milena_converters::{JsonConverter, SimpleHeaderConverter};
 use milena_runtime::properties::parse_properties;
 use milena_runtime::storage::OffsetCodec;
+
+pub use inputs::inputs;
 
 /// A parser by name.
 pub type Target = (&'static str, fn(&[u8]));

@@ -1,14 +1,10 @@
 //! A short run of what the fuzz targets do at length: good inputs, changed a little, by a seed that is always the same.
 
-#![expect(clippy::unwrap_used, reason = "a golden file that cannot be read fails the test")]
+#![expect(clippy::unwrap_used, reason = "a number that is none fails the test")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use milena_parsers::TARGETS;
-use serde_json::Value as Json;
+use milena_parsers::{TARGETS, inputs};
 
 /// Inputs of each parser. `MILENA_MUTATIONS` asks for more.
 const INPUTS: usize = 4_000;
@@ -113,52 +109,11 @@ fn mutated(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
     input
 }
 
-/// The inputs of golden cases, and some that are nested deeply.
-fn seeds() -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../oracle/golden");
-    let mut seeds: Vec<Vec<u8>> = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "jsonl") {
-            continue;
-        }
-        for line in std::fs::read_to_string(path).unwrap().lines() {
-            let case: Json = serde_json::from_str::<Json>(line).unwrap()["case"].take();
-            if let Some(bytes) = case["bytes"].as_str() {
-                seeds.push([&[1][..], &STANDARD.decode(bytes).unwrap()].concat());
-            }
-            if let Some(text) = case["text"].as_str() {
-                seeds.push(text.as_bytes().to_vec());
-            }
-            if case["config"].is_object() {
-                seeds.push(case["config"].to_string().into_bytes());
-            }
-        }
-    }
-    let nested = [
-        "[",
-        "{\"a\":",
-        "{\"schema\":",
-        "{\"type\":\"array\",\"items\":",
-        "(",
-        "(?:a|",
-        "\u{1}{\"schema\":{\"type\":\"array\",\"items\":",
-    ];
-    seeds.extend(nested.iter().map(|piece| piece.repeat(20_000).into_bytes()));
-    let properties = "a = b\\\n  c\n! x\n# y\nkey\\:with\\ space : v\\u00e4lue\nempty=\n";
-    seeds.extend([properties.as_bytes().to_vec(), milena_runtime::fuzzing::an_offsets_file()]);
-    seeds.extend(
-        ["$[?(@.a > 1 && @.b[0] in ['x', 2])]", "$..b[1:-1].length()", "$['c']['d'][*]"]
-            .map(|path| path.as_bytes().to_vec()),
-    );
-    assert!(seeds.len() > 1000);
-    seeds
-}
-
 #[test]
 fn no_parser_panics_on_changed_inputs() {
     let count = std::env::var("MILENA_MUTATIONS").map_or(INPUTS, |count| count.parse().unwrap());
-    let seeds = seeds();
+    let seeds = inputs();
+    assert!(seeds.len() > 1000);
     for (name, target) in TARGETS {
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         for input in seeds.iter().cloned().chain((0..count).map(|_| mutated(&mut random, &seeds))) {

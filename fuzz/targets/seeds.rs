@@ -10,6 +10,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder =
         std::env::args().next_back().filter(|folder| !folder.starts_with('-')).ok_or("usage: seeds CORPUS_FOLDER")?;
     let folder = Path::new(&folder);
+    let inputs = milena_parsers::inputs();
+    for (parser, _) in milena_parsers::TARGETS {
+        write(&folder.join(parser), &inputs)?;
+    }
     write(&folder.join("answers"), &fuzzing::answer_seeds())?;
     write(
         &folder.join("members"),
