@@ -21,7 +21,7 @@ pub enum Extent {
 /// Whether the suites that start `milena` as a worker run. One line to switch them off while the worker cannot start.
 const MILENA_IS_A_WORKER: bool = true;
 
-/// Set where rules of the Kafka client may kill brokers, which takes long.
+/// Set where rules of the Kafka client may kill brokers, which takes long: not where somebody just runs the tests.
 const FAULTS: &str = "MILENA_FAULTS";
 
 /// A check's name and what it runs.
@@ -115,14 +115,14 @@ fn own_tests(extent: Extent, broker: Option<&Broker>) -> Result<Tally> {
     const FEW: usize = 3;
     let command = || {
         let mut command = shell::cargo(&["test", "--workspace", "--exclude", "milena-e2e", "--no-fail-fast"]);
-        command.env("RUST_LIB_BACKTRACE", "0");
+        command.env("RUST_LIB_BACKTRACE", "0").env(FAULTS, "1");
         if let Some(broker) = broker {
             command.env(broker::BOOTSTRAP, broker.bootstrap());
         }
         command
     };
     if extent == Extent::Full {
-        return tally::run(command().env(FAULTS, "1"));
+        return tally::run(&mut command());
     }
     let (mut tally, failures) = tally::run_naming_failures(&mut command())?;
     let few = !failures.is_empty() && failures.len() <= FEW && tally.failed == failures.len() as u64;

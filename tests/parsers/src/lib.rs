@@ -102,7 +102,7 @@ pub fn texts(data: &[u8]) {
         drop(values::convert_to_decimal(schema, value, i32::from(data.first().copied().unwrap_or(0)) - 100));
         drop(values::infer_schema(value));
     }
-    let mut headers = SimpleHeaderConverter::default();
+    let mut headers = SimpleHeaderConverter;
     if let Ok(read) = headers.to_connect_header("topic", "header", Some(Bytes::copy_from_slice(data))) {
         drop(headers.from_connect_header("topic", "header", read.schema.as_ref(), &read.value));
     }
