@@ -1,8 +1,16 @@
-//! `Charset`: the encodings that every Java has, by their Java names.
+//! `Charset`: the encodings that every Java has, by their Java names, and those of old systems that browsers still read.
 
 use bytes::Bytes;
+use encoding_rs::{DecoderResult, EncoderResult, Encoding};
 use milena_api::data::Str;
 use milena_api::error::{Error, Result};
+
+/// Those with more than one byte per character in which all texts become the bytes that Java makes of them.
+const MULTI_BYTE: &[&str] = &["EUC-KR", "gb18030", "Shift_JIS"];
+
+/// Java does not know them, or means another encoding by the name.
+const NOT_AS_IN_JAVA: &[&str] =
+    &["ISO-8859-8-I", "ISO-8859-10", "ISO-8859-14", "KOI8-U", "macintosh", "x-mac-cyrillic", "windows-874"];
 
 /// How characters become bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +23,7 @@ pub(crate) enum Charset {
     Utf16,
     Utf16Be,
     Utf16Le,
+    Legacy(&'static Encoding),
 }
 
 impl Charset {
@@ -28,10 +37,10 @@ impl Charset {
             "UTF-16" | "UTF16" | "UTF_16" | "UNICODE" => Charset::Utf16,
             "UTF-16BE" | "UTF_16BE" | "X-UTF-16BE" => Charset::Utf16Be,
             "UTF-16LE" | "UTF_16LE" | "X-UTF-16LE" => Charset::Utf16Le,
-            _ => {
-                return Err(Error::fatal(format!("Unsupported encoding {name}"))
-                    .with_class("org.apache.kafka.common.errors.SerializationException"));
-            }
+            other => Charset::Legacy(legacy(other).ok_or_else(|| {
+                Error::fatal(format!("Unsupported encoding {name}"))
+                    .with_class("org.apache.kafka.common.errors.SerializationException")
+            })?),
         })
     }
 
@@ -48,6 +57,7 @@ impl Charset {
             Charset::Utf16 => [0xfe, 0xff].into_iter().chain(units().flat_map(u16::to_be_bytes)).collect(),
             Charset::Utf16Be => units().flat_map(u16::to_be_bytes).collect(),
             Charset::Utf16Le => units().flat_map(u16::to_le_bytes).collect(),
+            Charset::Legacy(encoding) => encode(encoding, text),
         })
     }
 
@@ -63,6 +73,60 @@ impl Charset {
             (Charset::Utf16, [0xfe, 0xff, rest @ ..]) => wide(rest, u16::from_be_bytes),
             (Charset::Utf16 | Charset::Utf16Be, raw) => wide(raw, u16::from_be_bytes),
             (Charset::Utf16Le, raw) => wide(raw, u16::from_le_bytes),
+            (Charset::Legacy(encoding), raw) => decode(encoding, raw),
+        }
+    }
+}
+
+/// An encoding by its name in capitals; not those that the Encoding Standard takes for another one.
+fn legacy(full: &str) -> Option<&'static Encoding> {
+    let name = full.strip_prefix("CP").filter(|number| number.len() == 4 && number.starts_with("125"));
+    let name = name.map_or_else(|| full.to_owned(), |number| format!("windows-{number}"));
+    let found = Encoding::for_label(name.as_bytes())?;
+    let usable =
+        found.is_single_byte() && !NOT_AS_IN_JAVA.contains(&found.name()) || MULTI_BYTE.contains(&found.name());
+    (usable && found.name().eq_ignore_ascii_case(&name)).then_some(found)
+}
+
+/// Where a code page of Windows has no character, the Encoding Standard puts a control character, and Java nothing.
+fn is_unassigned(encoding: &'static Encoding, c: char) -> bool {
+    ('\u{80}'..'\u{a0}').contains(&c) && encoding.name().starts_with("windows-")
+}
+
+fn encode(encoding: &'static Encoding, text: &str) -> Vec<u8> {
+    if text.chars().any(|c| is_unassigned(encoding, c)) {
+        return encode(encoding, &text.replace(|c| is_unassigned(encoding, c), "?"));
+    }
+    let mut encoder = encoding.new_encoder();
+    let mut out = Vec::with_capacity(text.len() + 8);
+    let mut rest = text;
+    loop {
+        out.reserve(encoder.max_buffer_length_from_utf8_without_replacement(rest.len()).unwrap_or(rest.len() * 4));
+        let (result, read) = encoder.encode_from_utf8_to_vec_without_replacement(rest, &mut out, true);
+        rest = rest.get(read..).unwrap_or_default();
+        match result {
+            EncoderResult::InputEmpty => return out,
+            EncoderResult::OutputFull => {}
+            EncoderResult::Unmappable(_) => out.push(b'?'),
+        }
+    }
+}
+
+fn decode(encoding: &'static Encoding, raw: &[u8]) -> Str {
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    loop {
+        text.reserve(decoder.max_utf8_buffer_length_without_replacement(rest.len()).unwrap_or(rest.len() * 3));
+        let (result, read) = decoder.decode_to_string_without_replacement(rest, &mut text, true);
+        rest = rest.get(read..).unwrap_or_default();
+        match result {
+            DecoderResult::InputEmpty if text.chars().any(|c| is_unassigned(encoding, c)) => {
+                return Str::from(text.replace(|c| is_unassigned(encoding, c), "\u{fffd}"));
+            }
+            DecoderResult::InputEmpty => return Str::from(text),
+            DecoderResult::OutputFull => {}
+            DecoderResult::Malformed(..) => text.push('\u{fffd}'),
         }
     }
 }

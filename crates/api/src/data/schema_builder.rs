@@ -3,7 +3,7 @@
 //! Counterpart: `org.apache.kafka.connect.data.SchemaBuilder`. Calls chain; the first mistake is kept and reported by
 //! [`SchemaBuilder::build`], so that a chain needs one check only.
 
-use super::schema::{Fields, Parameters, Parts};
+use super::schema::{Fields, Parts};
 use super::{Field, Logical, Schema, Str, Type, Value, validate_value};
 use crate::error::{Error, Result};
 
@@ -146,11 +146,9 @@ impl SchemaBuilder {
         self
     }
 
-    /// Adds parameters; an empty list still makes the parameters an (empty) map, as in Java.
-    pub fn parameters<K: Into<Str>, V: Into<Str>>(mut self, parameters: impl IntoIterator<Item = (K, V)>) -> Self {
-        let all = &mut self.parts.parameters.get_or_insert_with(Parameters::default).0;
-        all.extend(parameters.into_iter().map(|(k, v)| (k.into(), v.into())));
-        self
+    /// Adds parameters; an empty list leaves a schema without parameters as it is.
+    pub fn parameters<K: Into<Str>, V: Into<Str>>(self, parameters: impl IntoIterator<Item = (K, V)>) -> Self {
+        parameters.into_iter().fold(self, |builder, (key, value)| builder.parameter(key, value))
     }
 
     /// Adds a field to a STRUCT.

@@ -40,8 +40,7 @@ pub fn project(source: &Schema, value: &Value, target: &Schema) -> Result<Value>
             }
             Ok(Value::map(projected))
         }
-        (from, _) if from == target.ty() => Ok(value.clone()),
-        _ => promote(value, target.ty()),
+        (_, value) => Ok(as_number(value, target.ty()).unwrap_or_else(|| value.clone())),
     }
 }
 
@@ -116,20 +115,36 @@ fn structure(source: &Schema, from: &Struct, target: &Schema) -> Result<Value> {
     Ok(Value::structure(to))
 }
 
-/// Java's widening of numbers; the caller knows that the target is not narrower.
-fn promote(value: &Value, to: Type) -> Result<Value> {
-    let wrong = || error(format!("{} is not a number to project to {to}", value.java_class()));
-    if let Value::F32(number) = value {
-        return Ok(Value::F64(f64::from(*number)));
-    }
-    let number = value.as_i64().ok_or_else(wrong)?;
-    Ok(match to {
-        Type::Int16 => Value::I16(number as i16),
-        Type::Int32 => Value::I32(number as i32),
-        Type::Int64 => Value::I64(number),
-        Type::Float32 => Value::F32(number as f32),
-        Type::Float64 => Value::F64(number as f64),
-        _ => return Err(wrong()),
+/// A number as Java's `Number` gives it for this type, whatever class of number it is: the schema is believed, not the value. `None` for what is
+/// no number, or where none is wanted.
+fn as_number(value: &Value, to: Type) -> Option<Value> {
+    let double = match value {
+        Value::F32(number) => Some(f64::from(*number)),
+        Value::F64(number) => Some(*number),
+        _ => None,
+    };
+    let long = match value {
+        Value::Decimal(number) => number.to_i64_wrapping(),
+        _ => double.map_or_else(|| value.as_i64(), |number| Some(number as i64))?,
+    };
+    // Fractions become an int first, which does not wrap around.
+    let int = double.map_or(long as i32, |number| number as i32);
+    let double = || match value {
+        Value::Decimal(number) => number.to_f64(),
+        _ => double.unwrap_or(long as f64),
+    };
+    Some(match to {
+        Type::Int8 => Value::I8(int as i8),
+        Type::Int16 => Value::I16(int as i16),
+        Type::Int32 => Value::I32(int),
+        Type::Int64 => Value::I64(long),
+        // Whole numbers are rounded once.
+        Type::Float32 if matches!(value, Value::F32(_) | Value::F64(_) | Value::Decimal(_)) => {
+            Value::F32(double() as f32)
+        }
+        Type::Float32 => Value::F32(long as f32),
+        Type::Float64 => Value::F64(double()),
+        _ => return None,
     })
 }
 
