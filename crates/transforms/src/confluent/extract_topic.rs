@@ -129,7 +129,11 @@ impl<S: Side> Transformation for ExtractTopic<S> {
             Place::Field(name) => crate::json_path::member(value, name).cloned(),
             Place::Path(path) => path.find(value).ok().and_then(|mut found| found.pop()),
         };
-        let wanted = if self.field.is_empty() { "the topic".to_owned() } else { format!("the field {}", self.field) };
+        let wanted = if self.field.is_empty() {
+            "what should be the topic".to_owned()
+        } else {
+            format!("the field {}", self.field)
+        };
         self.topic.set(record, found, &wanted)
     }
 }
