@@ -16,6 +16,9 @@ use tempfile::TempDir;
 
 const PARTITIONS: i32 = 4;
 
+/// Alias, class and settings of a transformation.
+type Stage = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 /// One thing that both workers do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workload {
@@ -35,11 +38,15 @@ pub enum Workload {
     Json,
     /// The same data in the schema envelope.
     JsonSchema,
+    /// The data without a schema, through five transformations.
+    Transformations,
+    /// 100 B lines of a file, each made a struct and written in the schema envelope.
+    JsonSchemaWritten,
 }
 
 impl Workload {
     /// All, in the order in which they run.
-    pub const ALL: [Workload; 8] = [
+    pub const ALL: [Workload; 10] = [
         Workload::NullSinkBytes,
         Workload::NullSinkString,
         Workload::NullSinkKilobyte,
@@ -48,6 +55,8 @@ impl Workload {
         Workload::FileSink,
         Workload::Json,
         Workload::JsonSchema,
+        Workload::Transformations,
+        Workload::JsonSchemaWritten,
     ];
 
     /// Name in the report.
@@ -61,6 +70,8 @@ impl Workload {
             Workload::FileSink => "file sink, 100 B lines",
             Workload::Json => "JSON without schema",
             Workload::JsonSchema => "JSON with schema envelope",
+            Workload::Transformations => "five transformations of JSON without schema",
+            Workload::JsonSchemaWritten => "file source, JSON with schema envelope",
         }
     }
 
@@ -69,9 +80,9 @@ impl Workload {
         match self {
             Workload::NullSinkBytes | Workload::NullSinkString | Workload::FileSink => Some("bench-100"),
             Workload::NullSinkKilobyte => Some("bench-1000"),
-            Workload::Json => Some("bench-json"),
+            Workload::Json | Workload::Transformations => Some("bench-json"),
             Workload::JsonSchema => Some("bench-json-schema"),
-            Workload::Generator | Workload::FileSource => None,
+            Workload::Generator | Workload::FileSource | Workload::JsonSchemaWritten => None,
         }
     }
 
@@ -80,8 +91,34 @@ impl Workload {
             Workload::NullSinkBytes | Workload::NullSinkKilobyte => {
                 "org.apache.kafka.connect.converters.ByteArrayConverter"
             }
-            Workload::Json | Workload::JsonSchema => "org.apache.kafka.connect.json.JsonConverter",
+            Workload::Json | Workload::JsonSchema | Workload::Transformations | Workload::JsonSchemaWritten => {
+                "org.apache.kafka.connect.json.JsonConverter"
+            }
             _ => "org.apache.kafka.connect.storage.StringConverter",
+        }
+    }
+
+    /// Whether JSON is in the schema envelope.
+    const fn has_schemas(self) -> bool {
+        matches!(self, Workload::JsonSchema | Workload::JsonSchemaWritten)
+    }
+
+    /// Transformations, in their order.
+    fn transformations(self) -> &'static [Stage] {
+        match self {
+            Workload::Transformations => &[
+                ("flat", "Flatten$Value", &[("delimiter", "_")]),
+                (
+                    "names",
+                    "ReplaceField$Value",
+                    &[("renames", "itemid:item,address_city:city"), ("exclude", "address_state")],
+                ),
+                ("types", "Cast$Value", &[("spec", "orderid:string,orderunits:float32")]),
+                ("origin", "InsertField$Value", &[("static.field", "origin"), ("static.value", "shop")]),
+                ("mask", "MaskField$Value", &[("fields", "address_zipcode")]),
+            ],
+            Workload::JsonSchemaWritten => &[("row", "HoistField$Value", &[("field", "line")])],
+            _ => &[],
         }
     }
 }
@@ -107,7 +144,7 @@ impl Setup {
 
     /// Fills what the workload reads, once.
     pub async fn prepare(&self, workload: Workload) -> Result<()> {
-        if workload == Workload::FileSource && !self.lines().exists() {
+        if matches!(workload, Workload::FileSource | Workload::JsonSchemaWritten) && !self.lines().exists() {
             let mut file = BufWriter::new(fs::File::create(self.lines())?);
             for i in 0..self.records {
                 writeln!(file, "{i:0>100}")?;
@@ -120,7 +157,7 @@ impl Setup {
         }
         self.create(topic).await?;
         let (converter, schemas) = match workload {
-            Workload::Json => ("org.apache.kafka.connect.json.JsonConverter", "false"),
+            Workload::Json | Workload::Transformations => ("org.apache.kafka.connect.json.JsonConverter", "false"),
             Workload::JsonSchema => ("org.apache.kafka.connect.json.JsonConverter", "true"),
             _ => ("org.apache.kafka.connect.storage.StringConverter", "false"),
         };
@@ -133,7 +170,7 @@ impl Setup {
             "key.converter": "org.apache.kafka.connect.storage.StringConverter",
             "value.converter": converter,
         });
-        if schemas != "false" || workload == Workload::Json {
+        if converter.ends_with("JsonConverter") {
             config["quickstart"] = json!("orders");
             config["value.converter.schemas.enable"] = json!(schemas);
         }
@@ -152,10 +189,21 @@ impl Setup {
             "value.converter": converter,
         });
         if converter.ends_with("JsonConverter") {
-            config["value.converter.schemas.enable"] = json!((workload == Workload::JsonSchema).to_string());
+            config["value.converter.schemas.enable"] = json!(workload.has_schemas().to_string());
+        }
+        let transformations = workload.transformations();
+        if !transformations.is_empty() {
+            config["transforms"] =
+                json!(transformations.iter().map(|(alias, ..)| *alias).collect::<Vec<_>>().join(","));
+        }
+        for (alias, class, settings) in transformations {
+            config[format!("transforms.{alias}.type")] = json!(format!("org.apache.kafka.connect.transforms.{class}"));
+            for (key, value) in *settings {
+                config[format!("transforms.{alias}.{key}")] = json!(value);
+            }
         }
         let destination = match workload {
-            Workload::Generator | Workload::FileSource => {
+            Workload::Generator | Workload::FileSource | Workload::JsonSchemaWritten => {
                 let topic = format!("bench-out-{run}");
                 self.create(&topic).await?;
                 config["topic"] = json!(topic);
