@@ -1,16 +1,34 @@
-//! `Charset`: the encodings that every Java has, by their Java names, and those of old systems that browsers still read.
+//! `Charset`: the encodings that every Java has, by their Java names, and code pages of one byte per character.
 
 use bytes::Bytes;
 use encoding_rs::{DecoderResult, EncoderResult, Encoding};
 use milena_api::data::Str;
 use milena_api::error::{Error, Result};
 
-/// Those with more than one byte per character in which all texts become the bytes that Java makes of them.
-const MULTI_BYTE: &[&str] = &["EUC-KR", "gb18030", "Shift_JIS"];
-
-/// Java does not know them, or means another encoding by the name.
-const NOT_AS_IN_JAVA: &[&str] =
-    &["ISO-8859-8-I", "ISO-8859-10", "ISO-8859-14", "KOI8-U", "macintosh", "x-mac-cyrillic", "windows-874"];
+/// Code pages of one byte per character that Java has under the same names and with the same characters.
+const LEGACY: &[&str] = &[
+    "IBM866",
+    "ISO-8859-2",
+    "ISO-8859-3",
+    "ISO-8859-4",
+    "ISO-8859-5",
+    "ISO-8859-6",
+    "ISO-8859-7",
+    "ISO-8859-8",
+    "ISO-8859-13",
+    "ISO-8859-15",
+    "ISO-8859-16",
+    "KOI8-R",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1255",
+    "windows-1256",
+    "windows-1257",
+    "windows-1258",
+];
 
 /// How characters become bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,9 +101,7 @@ fn legacy(full: &str) -> Option<&'static Encoding> {
     let name = full.strip_prefix("CP").filter(|number| number.len() == 4 && number.starts_with("125"));
     let name = name.map_or_else(|| full.to_owned(), |number| format!("windows-{number}"));
     let found = Encoding::for_label(name.as_bytes())?;
-    let usable =
-        found.is_single_byte() && !NOT_AS_IN_JAVA.contains(&found.name()) || MULTI_BYTE.contains(&found.name());
-    (usable && found.name().eq_ignore_ascii_case(&name)).then_some(found)
+    (LEGACY.contains(&found.name()) && found.name().eq_ignore_ascii_case(&name)).then_some(found)
 }
 
 /// Where a code page of Windows has no character, the Encoding Standard puts a control character, and Java nothing.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use milena_api::data::{Field, Schema, SchemaBuilder, Struct, Type, Value, validate_value_at};
-use milena_api::error::Result;
+use milena_api::error::{Error, Result};
 
 /// A field's value; where it is null and `replace_null`, its default.
 pub(crate) fn read<'s>(from: &'s Struct, field: &'s Field, replace_null: bool) -> &'s Value {
@@ -48,6 +48,12 @@ pub(crate) fn into_settled_values(from: Arc<Struct>, replace_null: bool) -> Resu
     for (index, value) in values.iter_mut().enumerate().filter(|(_, value)| value.is_null()) {
         if let Some(field) = schema.field_at(index) {
             *value = instead_of_null(field, field, replace_null)?;
+            // The schema of a default does not have the default itself, which Kafka takes for another schema.
+            if let Value::Struct(default) = value
+                && *default.schema() != field.schema
+            {
+                return Err(Error::data("Struct schemas do not match."));
+            }
         }
     }
     Ok(values)

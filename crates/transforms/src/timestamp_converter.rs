@@ -132,7 +132,7 @@ impl Rules {
                 None => return Err(no_format()),
             },
             Form::Unix => Value::I64(self.precision.of_millis(millis)),
-            Form::Date => Value::Date(millis - millis.rem_euclid(MILLIS_PER_DAY)),
+            Form::Date => Value::Date(millis.wrapping_sub(millis.rem_euclid(MILLIS_PER_DAY))),
             Form::Time => Value::Date(millis.rem_euclid(MILLIS_PER_DAY)),
             Form::Timestamp => Value::Date(millis),
         })

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -20,7 +21,9 @@ fn main() -> Result<ExitCode> {
         let line = line.context("cannot read the cases")?;
         let pair = serde_json::from_str(&line).with_context(|| format!("no case: {line}"))?;
         cases += 1;
-        match milena.check(&pair) {
+        // One that panics is a difference like any other.
+        let verdict = catch_unwind(AssertUnwindSafe(|| milena.check(&pair)));
+        match verdict.unwrap_or_else(|_| Verdict::Different("ours   panics".to_owned())) {
             Verdict::Same => {}
             Verdict::Excused(reason) => *excused.entry(reason).or_default() += 1,
             Verdict::Different(found) => {

@@ -9,7 +9,7 @@ use std::path::Path;
 use bytes::Bytes;
 use milena_api::config::{ConfigMap, Type, compile_java_regex, parse_type};
 use milena_api::converter::{Converter, ConverterRole, HeaderConverter};
-use milena_api::data::{Str, project, values};
+use milena_api::data::{Str, Value, project, values};
 use milena_api::plugin::Factory;
 use milena_api::record::{ConnectRecord, SourceRecord};
 use milena_converters::{JsonConverter, SimpleHeaderConverter};
@@ -82,9 +82,7 @@ fn convert(flags: u8, data: Bytes) {
 pub fn texts(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let parsed = values::parse_string(&Str::from(text.as_ref()));
-    for (schema, value) in
-        [(parsed.schema.as_ref(), &parsed.value), (None, &milena_api::data::Value::from(text.as_ref()))]
-    {
+    for (schema, value) in [(parsed.schema.as_ref(), &parsed.value), (None, &Value::from(text.as_ref()))] {
         drop(values::convert_to_string(value));
         drop(values::convert_to_boolean(schema, value));
         drop(values::convert_to_byte(schema, value));
@@ -154,7 +152,8 @@ pub fn paths(data: &[u8]) {
     if filter.configure(&pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()).is_err() {
         return;
     }
-    let value = values::parse_string(&Str::from("{a:1,b:[1,2.5,x],c:{d:true}}")).value;
+    let value = values::parse_string(&Str::from(r#"{"a":1,"b":[1,2.5,"x"],"c":{"d":true}}"#)).value;
+    debug_assert!(matches!(value, Value::Map(_)));
     let mut record = SourceRecord::new(ConnectRecord::new("topic", None, value), None, None);
     drop(filter.apply(&mut record));
 }

@@ -2,7 +2,6 @@
 
 mod record_json;
 
-use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +14,8 @@ use milena_runtime::config::{ConnectorConfig, Side};
 use milena_runtime::plugins::PluginRegistry;
 use milena_runtime::properties::{Encoding, read_properties};
 use milena_runtime::worker::TransformationChain;
-use serde_json::Value as Json;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value as Json, json};
 
 use self::record_json::{RecordJson, TriedRecord};
 
@@ -60,8 +60,12 @@ fn try_all(options: &TryOptions) -> Result<bool> {
         .with_context(|| format!("cannot set up the transformations of {}", options.config.display()))?;
     let mut out = std::io::stdout().lock();
     let mut all_well = true;
-    for (number, record) in (1..).zip(records(&options.records)?) {
-        let mut record = json.read(&record).with_context(|| format!("record {number}"))?;
+    let read = |(number, record): (usize, Box<RawValue>)| {
+        let record = json.read(&record).with_context(|| format!("record {number}"))?;
+        Ok((number, record))
+    };
+    let records: Vec<(usize, TriedRecord)> = (1..).zip(records(&options.records)?).map(read).collect::<Result<_>>()?;
+    for (number, mut record) in records {
         let tried = try_one(&mut chain, &mut record, &mut json);
         all_well &= tried.failure.is_none();
         let printed = match options.output {
@@ -70,7 +74,7 @@ fn try_all(options: &TryOptions) -> Result<bool> {
                 None => writeln!(out, "{}", tried.after.unwrap_or_default()),
                 Some(failure) => {
                     eprintln!("record {number}: {failure}");
-                    Ok(())
+                    writeln!(out, "{}", json!({"error": failure}))
                 }
             },
         };
@@ -155,9 +159,11 @@ fn write_steps(out: &mut impl Write, number: usize, tried: &Tried) -> std::io::R
 /// The configuration in a connector file, which need not be complete.
 fn connector_config(file: &Path) -> Result<ConfigMap> {
     let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let Ok(Json::Object(mut json)) = serde_json::from_slice(&text) else {
+    if text.trim_ascii_start().first() != Some(&b'{') {
         return Ok(read_properties(file, Encoding::Latin1)?);
-    };
+    }
+    let mut json: Map<String, Json> =
+        serde_json::from_slice(&text).with_context(|| format!("{} is no JSON object", file.display()))?;
     if let Some(Json::Object(inner)) = json.remove("config") {
         json = inner;
     }
@@ -184,7 +190,7 @@ fn chain(connector: &ConfigMap, registry: &Arc<PluginRegistry>) -> Result<Transf
 }
 
 /// The records of a file: values one after the other, or in lists.
-fn records(file: &Path) -> Result<VecDeque<Json>> {
+fn records(file: &Path) -> Result<Vec<Box<RawValue>>> {
     let doing = || format!("cannot read records from {}", file.display());
     let mut text = Vec::new();
     match file == Path::new("-") {
@@ -192,11 +198,12 @@ fn records(file: &Path) -> Result<VecDeque<Json>> {
         false => std::fs::File::open(file).and_then(|mut file| file.read_to_end(&mut text)),
     }
     .with_context(doing)?;
-    let mut records = VecDeque::new();
-    for value in serde_json::Deserializer::from_slice(&text).into_iter() {
-        match value.with_context(doing)? {
-            Json::Array(all) => records.extend(all),
-            one => records.push_back(one),
+    let mut records = Vec::new();
+    for value in serde_json::Deserializer::from_slice(&text).into_iter::<Box<RawValue>>() {
+        let value = value.with_context(doing)?;
+        match value.get().starts_with('[') {
+            true => records.extend(serde_json::from_str::<Vec<Box<RawValue>>>(value.get()).with_context(doing)?),
+            false => records.push(value),
         }
     }
     if records.is_empty() {

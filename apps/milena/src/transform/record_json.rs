@@ -1,5 +1,7 @@
 //! Records as JSON that people write and read.
 
+use std::collections::HashMap;
+
 use anyhow::{Context, Result, bail};
 use milena_api::converter::{Converter, ConverterRole};
 use milena_api::data::{Schema, SchemaAndValue, Str, Value};
@@ -7,10 +9,27 @@ use milena_api::header::Header;
 use milena_api::plugin::{Factory, PluginKind};
 use milena_api::record::{ConnectRecord, Record, SinkRecord, SourceRecord, TimestampType};
 use milena_runtime::plugins::PluginRegistry;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 const CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
 const MEMBERS: &[&str] = &["topic", "partition", "offset", "timestamp", "key", "value", "headers"];
+
+type Members<'a> = HashMap<String, &'a RawValue>;
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderJson<'a> {
+    name: String,
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
+}
+
+/// A member; null is as if it were not there.
+fn member<'a, T: serde::Deserialize<'a>>(members: &Members<'a>, name: &str) -> Result<Option<T>> {
+    let Some(json) = members.get(name) else { return Ok(None) };
+    serde_json::from_str(json.get()).with_context(|| format!("{name} is {json}"))
+}
 
 /// A record of a sink if it has an offset, else one of a source.
 pub(super) enum TriedRecord {
@@ -56,28 +75,24 @@ impl RecordJson {
         Ok(Self { with_schema: converter("true")?, plain: converter("false")? })
     }
 
-    pub(super) fn read(&mut self, json: &Json) -> Result<TriedRecord> {
-        let Json::Object(members) = json else { bail!("a record is a JSON object, not {json}") };
+    pub(super) fn read(&mut self, json: &RawValue) -> Result<TriedRecord> {
+        let members: Members<'_> = serde_json::from_str(json.get()).context("a record is a JSON object")?;
         if let Some(unknown) = members.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
             bail!("a record has no '{unknown}'; there are: {}", MEMBERS.join(", "));
         }
-        let number = |key: &str| match members.get(key) {
-            None | Some(Json::Null) => Ok(None),
-            Some(number) => number.as_i64().map(Some).with_context(|| format!("{key} is no whole number: {number}")),
-        };
-        let topic = members.get("topic").map_or(Some("topic"), Json::as_str).context("the topic is no text")?;
-        let SchemaAndValue { schema, value } = self.data(members.get("value")).context("value")?;
+        let topic = member::<String>(&members, "topic")?.unwrap_or_else(|| "topic".to_owned());
+        let SchemaAndValue { schema, value } = self.data(members.get("value").copied()).context("value")?;
         let mut record = ConnectRecord::new(topic, schema, value);
         SchemaAndValue { schema: record.key_schema, value: record.key } =
-            self.data(members.get("key")).context("key")?;
-        record.kafka_partition = number("partition")?.map(i32::try_from).transpose().context("partition")?;
-        record.timestamp = number("timestamp")?;
-        for header in members.get("headers").and_then(Json::as_array).into_iter().flatten() {
-            let name = header["name"].as_str().with_context(|| format!("a header without name: {header}"))?;
-            let SchemaAndValue { schema, value } = self.data(header.get("value")).context("header")?;
-            record.headers.push(Header { key: Str::from(name), schema, value });
+            self.data(members.get("key").copied()).context("key")?;
+        record.kafka_partition = member(&members, "partition")?;
+        record.timestamp = member(&members, "timestamp")?;
+        for header in member::<Vec<&RawValue>>(&members, "headers")?.unwrap_or_default() {
+            let header: HeaderJson<'_> = serde_json::from_str(header.get()).context("a header is {name, value}")?;
+            let SchemaAndValue { schema, value } = self.data(header.value).context("header")?;
+            record.headers.push(Header { key: Str::from(header.name.as_str()), schema, value });
         }
-        Ok(match number("offset")? {
+        Ok(match member(&members, "offset")? {
             Some(offset) => {
                 let partition = record.kafka_partition.unwrap_or(0);
                 TriedRecord::Sink(SinkRecord::new(record, partition, offset, TimestampType::CreateTime))
@@ -86,16 +101,18 @@ impl RecordJson {
         })
     }
 
-    fn data(&mut self, json: Option<&Json>) -> Result<SchemaAndValue> {
-        let Some(json) = json else { return Ok(SchemaAndValue { schema: None, value: Value::Null }) };
-        let enveloped = json.as_object().is_some_and(|all| {
-            all.len() == 2
-                && all.contains_key("payload")
-                && all.get("schema").is_some_and(|s| s.is_object() || s.is_null())
+    /// Numbers reach the converter as they are written.
+    fn data(&mut self, json: Option<&RawValue>) -> Result<SchemaAndValue> {
+        let Some(json) = json.map(RawValue::get) else {
+            return Ok(SchemaAndValue { schema: None, value: Value::Null });
+        };
+        let enveloped = serde_json::from_str::<Members<'_>>(json).is_ok_and(|all| {
+            let schema = all.get("schema").map(|schema| schema.get());
+            all.len() == 2 && all.contains_key("payload") && schema.is_some_and(|s| s == "null" || s.starts_with('{'))
         });
         let converter = if enveloped { &mut self.with_schema } else { &mut self.plain };
-        let bytes = (!json.is_null()).then(|| serde_json::to_vec(json)).transpose()?;
-        Ok(converter.to_connect_data("", bytes.map(Into::into))?)
+        let bytes = (json != "null").then(|| json.as_bytes().to_vec().into());
+        Ok(converter.to_connect_data("", bytes)?)
     }
 
     /// As [`read`](Self::read) reads it, without what need not be said: nulls, no headers, `optional` that is false.

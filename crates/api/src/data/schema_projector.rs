@@ -40,6 +40,10 @@ pub fn project(source: &Schema, value: &Value, target: &Schema) -> Result<Value>
             }
             Ok(Value::map(projected))
         }
+        (Type::Struct | Type::Array | Type::Map, other) => {
+            let message = format!("{} is no value of type {}", other.java_class(), source.ty());
+            Err(Error::data(message).with_class("java.lang.ClassCastException"))
+        }
         (_, value) => Ok(as_number(value, target.ty()).unwrap_or_else(|| value.clone())),
     }
 }
@@ -138,11 +142,12 @@ fn as_number(value: &Value, to: Type) -> Option<Value> {
         Type::Int16 => Value::I16(int as i16),
         Type::Int32 => Value::I32(int),
         Type::Int64 => Value::I64(long),
-        // Whole numbers are rounded once.
-        Type::Float32 if matches!(value, Value::F32(_) | Value::F64(_) | Value::Decimal(_)) => {
-            Value::F32(double() as f32)
-        }
-        Type::Float32 => Value::F32(long as f32),
+        // Each is rounded once.
+        Type::Float32 => Value::F32(match value {
+            Value::F32(_) | Value::F64(_) => double() as f32,
+            Value::Decimal(number) => number.to_f32(),
+            _ => long as f32,
+        }),
         Type::Float64 => Value::F64(double()),
         _ => return None,
     })

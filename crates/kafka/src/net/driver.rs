@@ -245,8 +245,6 @@ impl Driver {
             }
             if let Some(renewal) = self.shared.take_renewal() {
                 Box::pin(self.renew(&mut writer, renewal)).await?;
-                // The answers that this has waited for may want silence.
-                continue;
             }
             let Some(outgoing) = self.shared.pop() else { continue };
             let Outgoing { frame, correlation_id, reply, departure, written } = outgoing;
@@ -277,6 +275,9 @@ impl Driver {
     ) -> Result<(), Cause> {
         // Answers come in order: one that is held, as of a fetch or a join, is not this exchange's time.
         self.traffic.until_drained().await;
+        while let Some(until) = self.shared.muted_until() {
+            tokio::time::sleep_until(until).await;
+        }
         let started = Instant::now();
         let mut exchange = Renewing { driver: self, writer };
         let proof = authenticate(&renewal.sasl, &renewal.versions, "on an open connection", &mut exchange);
