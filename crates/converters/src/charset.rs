@@ -1,7 +1,7 @@
 //! `Charset`: the encodings that every Java has, by their Java names, and code pages of one byte per character.
 
 use bytes::Bytes;
-use encoding_rs::{DecoderResult, EncoderResult, Encoding};
+use encoding_rs::{EncoderResult, Encoding};
 use milena_api::data::Str;
 use milena_api::error::{Error, Result};
 
@@ -110,12 +110,10 @@ fn is_unassigned(encoding: &'static Encoding, c: char) -> bool {
 }
 
 fn encode(encoding: &'static Encoding, text: &str) -> Vec<u8> {
-    if text.chars().any(|c| is_unassigned(encoding, c)) {
-        return encode(encoding, &text.replace(|c| is_unassigned(encoding, c), "?"));
-    }
+    let text = text.replace(|c| is_unassigned(encoding, c), "?");
     let mut encoder = encoding.new_encoder();
     let mut out = Vec::with_capacity(text.len() + 8);
-    let mut rest = text;
+    let mut rest = text.as_str();
     loop {
         out.reserve(encoder.max_buffer_length_from_utf8_without_replacement(rest.len()).unwrap_or(rest.len() * 4));
         let (result, read) = encoder.encode_from_utf8_to_vec_without_replacement(rest, &mut out, true);
@@ -129,22 +127,8 @@ fn encode(encoding: &'static Encoding, text: &str) -> Vec<u8> {
 }
 
 fn decode(encoding: &'static Encoding, raw: &[u8]) -> Str {
-    let mut decoder = encoding.new_decoder_without_bom_handling();
-    let mut text = String::with_capacity(raw.len());
-    let mut rest = raw;
-    loop {
-        text.reserve(decoder.max_utf8_buffer_length_without_replacement(rest.len()).unwrap_or(rest.len() * 3));
-        let (result, read) = decoder.decode_to_string_without_replacement(rest, &mut text, true);
-        rest = rest.get(read..).unwrap_or_default();
-        match result {
-            DecoderResult::InputEmpty if text.chars().any(|c| is_unassigned(encoding, c)) => {
-                return Str::from(text.replace(|c| is_unassigned(encoding, c), "\u{fffd}"));
-            }
-            DecoderResult::InputEmpty => return Str::from(text),
-            DecoderResult::OutputFull => {}
-            DecoderResult::Malformed(..) => text.push('\u{fffd}'),
-        }
-    }
+    let (text, _) = encoding.decode_without_bom_handling(raw);
+    Str::from(text.replace(|c| is_unassigned(encoding, c), "\u{fffd}"))
 }
 
 /// A pair that is none, or an odd byte at the end, becomes one U+FFFD, as Java's decoder does it.

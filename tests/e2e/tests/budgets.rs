@@ -5,7 +5,7 @@ use milena_e2e::Bench;
 use milena_testkit::worker::Kind;
 
 #[tokio::test]
-#[ignore = "a figure of release builds on a quiet machine"]
+#[ignore = "a figure of release builds on a quiet machine: cargo xtask full"]
 async fn an_idle_worker_starts_in_a_tenth_of_a_second_and_stays_small() -> Result<()> {
     let bench = Bench::new()?;
     let mut started = Vec::new();

@@ -14,7 +14,7 @@ async fn a_file_comes_out_byte_for_byte() -> Result<()> {
 }
 
 #[tokio::test]
-#[ignore = "five million lines: minutes, and gigabytes on disk"]
+#[ignore = "five million lines: minutes, and gigabytes on disk; cargo xtask full"]
 async fn five_million_lines_come_out_byte_for_byte() -> Result<()> {
     copy(5_000_000).await
 }
@@ -25,7 +25,7 @@ async fn no_line_is_missing_after_five_kills() -> Result<()> {
 }
 
 #[tokio::test]
-#[ignore = "five million lines: minutes, and gigabytes on disk"]
+#[ignore = "five million lines: minutes, and gigabytes on disk; cargo xtask full"]
 async fn no_line_of_five_million_is_missing_after_five_kills() -> Result<()> {
     copy_with_kills(5_000_000).await
 }

@@ -6,18 +6,7 @@ use serde_json::{Value, json};
 use crate::{Answer, Thrown};
 
 fn ty(name: &str) -> Type {
-    let all = [
-        Type::Boolean,
-        Type::String,
-        Type::Int,
-        Type::Short,
-        Type::Long,
-        Type::Double,
-        Type::List,
-        Type::Class,
-        Type::Password,
-    ];
-    all.into_iter().find(|ty| ty.name() == name).unwrap_or_else(|| panic!("no type {name}"))
+    Type::ALL.into_iter().find(|ty| ty.name() == name).unwrap_or_else(|| panic!("no type {name}"))
 }
 
 /// What the oracle's class path holds, of the names that its cases use.

@@ -123,17 +123,7 @@ pub fn offsets(data: &[u8]) {
 /// Values of configurations: types, regular expressions.
 pub fn config(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    for ty in [
-        Type::Boolean,
-        Type::String,
-        Type::Int,
-        Type::Short,
-        Type::Long,
-        Type::Double,
-        Type::List,
-        Type::Class,
-        Type::Password,
-    ] {
+    for ty in Type::ALL {
         drop(parse_type("key", Some(&text), ty, None));
     }
     if let Ok(regex) = compile_java_regex(&text) {

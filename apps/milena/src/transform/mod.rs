@@ -116,15 +116,15 @@ fn try_one(chain: &mut TransformationChain, record: &mut TriedRecord, json: &mut
         }
         match stage.transformation.apply(record.get_mut()) {
             Ok(Outcome::Keep) => {
-                let after = json.write(record);
+                let after = json.write(record).map_err(|why| format!("JSON cannot hold what comes of it: {why:#}"));
                 tried.steps.push(match &after {
                     Ok(after) if Some(after) == tried.after.as_ref() => (format!("{title}: unchanged"), None),
                     Ok(after) => (title, Some(after.clone())),
-                    Err(why) => (format!("{title}: JSON cannot hold what comes of it: {why:#}"), None),
+                    Err(why) => (format!("{title}: {why}"), None),
                 });
                 (tried.after, unwritable) = match after {
                     Ok(after) => (Some(after), None),
-                    Err(why) => (None, Some(format!("JSON cannot hold what comes of it: {why:#}"))),
+                    Err(why) => (None, Some(why)),
                 };
             }
             Ok(Outcome::Drop) => {

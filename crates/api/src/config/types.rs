@@ -26,6 +26,19 @@ pub enum Type {
 }
 
 impl Type {
+    /// All of them.
+    pub const ALL: [Type; 9] = [
+        Type::Boolean,
+        Type::String,
+        Type::Int,
+        Type::Short,
+        Type::Long,
+        Type::Double,
+        Type::List,
+        Type::Class,
+        Type::Password,
+    ];
+
     /// The text of REST and of messages.
     pub const fn name(self) -> &'static str {
         match self {

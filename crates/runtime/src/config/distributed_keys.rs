@@ -177,26 +177,20 @@ fn protocol_keys() -> Vec<ConfigKey> {
 }
 
 fn signing_keys() -> Vec<ConfigKey> {
+    let algorithm = |name: &str, doc: &str| {
+        let known = |name: &str, value: &Parsed| value.as_str().map_or(Ok(()), |text| known_algorithm(name, text));
+        low(name, Type::String).default("HmacSHA256").validator(Validator::custom("an algorithm", known)).doc(doc)
+    };
     vec![
         low("inter.worker.key.ttl.ms", Type::Int)
             .default(3_600_000)
             .validator(Validator::between(0, i32::MAX))
             .doc("After how long the leader makes a new key for the requests between workers, in milliseconds."),
-        low("inter.worker.key.generation.algorithm", Type::String)
-            .default("HmacSHA256")
-            .validator(Validator::custom("a key algorithm", |name, value: &Parsed| {
-                value.as_str().map_or(Ok(()), |algorithm| known_algorithm(name, algorithm))
-            }))
-            .doc("Algorithm for which the key is made."),
+        algorithm("inter.worker.key.generation.algorithm", "Algorithm for which the key is made."),
         low("inter.worker.key.size", Type::Int)
             .default_null()
             .doc("Bits of the key; by default as many as suit the algorithm."),
-        low("inter.worker.signature.algorithm", Type::String)
-            .default("HmacSHA256")
-            .validator(Validator::custom("a signature algorithm", |name, value: &Parsed| {
-                value.as_str().map_or(Ok(()), |algorithm| known_algorithm(name, algorithm))
-            }))
-            .doc("Algorithm by which this worker signs."),
+        algorithm("inter.worker.signature.algorithm", "Algorithm by which this worker signs."),
         low("inter.worker.verification.algorithms", Type::List)
             .default("HmacSHA256")
             .validator(Validator::custom("one or more signature algorithms", verification_algorithms))
